@@ -1,0 +1,247 @@
+// Package deploy holds the one engine that makes a platform look like a manifest, and the small interface through
+// which it knows a platform.
+//
+// observed + workloads → Plan (pure) → Apply (acts through a Session, decides through pure judges) → Report.
+package deploy
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/workload"
+)
+
+// Platform is a runtime that can run a stack: Docker, the embedded process runtime, Kubernetes.
+//
+// Errors that have a cause users know are *Problem values; anything else is taken for an operation that failed.
+type Platform interface {
+	// Place names where exactly changes go, for the first line of output: "docker (unix:///var/run/docker.sock)".
+	Place() string
+
+	// Observe reports all that exists of a stack, in one look for the whole stack. workloads are the ones about to be
+	// compared with it, so that the platform can also tell what their images resolve to now and which of their names
+	// are taken; it may be nil. Observe changes nothing.
+	Observe(ctx context.Context, stack string, workloads []workload.Workload) (Observed, error)
+
+	// Stacks lists every stack of ours on the target.
+	Stacks(ctx context.Context) ([]StackSummary, error)
+
+	// Begin takes the stack's lock, puts right what an interrupted run left half-done, and prepares what the stack
+	// shares. The session must be closed. While the lock is held by somebody else it waits up to opts.LockTimeout.
+	Begin(ctx context.Context, stack string, opts BeginOptions) (Session, error)
+
+	// Watch streams the state of the stack's current instances: first one Observation for each that exists, then one for
+	// every change, until ctx ends or the connection is lost for good (the last pair then carries the error). With
+	// opts.Probe it also runs health checks itself wherever the runtime would be slow to run the first one.
+	Watch(ctx context.Context, stack string, opts WatchOptions) iter.Seq2[Observation, error]
+
+	// Logs streams log lines of one daemon, oldest first, until they end or, with q.Follow, until ctx ends. Following
+	// lives across restarts and replacements of the daemon.
+	Logs(ctx context.Context, stack, daemon string, q LogQuery) iter.Seq2[LogLine, error]
+
+	// Close lets go of connections.
+	Close() error
+}
+
+// Session is a change in progress, under the lock. Its methods are safe to call for different daemons at once. For one
+// daemon they come in the order Prepare, Start, then Commit or Undo.
+//
+// A method whose ctx ends returns soon with the ctx's error and leaves a state that the next Begin can put right.
+type Session interface {
+	// Prepare does everything that can be done while the old instance still runs: image present, new instance made but
+	// not started where the platform can.
+	Prepare(ctx context.Context, w workload.Workload, fp workload.Fingerprint, report func(Progress)) error
+
+	// Start ends the old instance, if there is one, and starts the prepared one. Old and new never run together. The old
+	// one is kept, not running, when keep is true: it was ready and is the rollback target. Start returns when the new instance has been started,
+	// not when it is ready.
+	Start(ctx context.Context, daemon string, keep bool, report func(Progress)) error
+
+	// Commit drops the kept instance: the new one is ready.
+	Commit(ctx context.Context, daemon string) error
+
+	// Undo puts the kept instance back in place of the new one and starts it. It returns ErrNothingKept, and leaves the
+	// new one alone, where none is kept. Before Start it only discards what Prepare made.
+	Undo(ctx context.Context, daemon string) error
+
+	// Remove stops a daemon within its own stop grace and removes every instance of it. What is not there is not an error.
+	Remove(ctx context.Context, daemon string) error
+
+	// Restart stops the current instance within its stop grace and starts it again, unchanged.
+	Restart(ctx context.Context, daemon string) error
+
+	// RemoveData deletes a data place of Observed.Data.
+	RemoveData(ctx context.Context, name string) error
+
+	// Lost is closed when the lock was lost to somebody else; nothing may be changed after that.
+	Lost() <-chan struct{}
+
+	// Close cleans up what was prepared and not started, and releases the lock. Its ctx bounds it.
+	Close(ctx context.Context) error
+}
+
+// BeginOptions are the circumstances of a change.
+type BeginOptions struct {
+	LockTimeout time.Duration // 0 does not wait
+	Source      string        // where the manifest came from: recorded on what is made
+	Version     string        // of this tool
+	Key         []byte        // the stack's hash key, recorded on what is made
+	// OnWait is told who holds the lock, once per holder, and OnTakeover whose lock was taken over and why.
+	OnWait     func(LockHolder)
+	OnTakeover func(LockHolder, string)
+}
+
+// LockHolder says who changes a stack right now.
+type LockHolder struct {
+	Host    string    `json:"host"`
+	User    string    `json:"user,omitempty"`
+	PID     int       `json:"pid"`
+	Command string    `json:"command,omitempty"` // up, down, restart
+	Since   time.Time `json:"since"`
+}
+
+// WatchOptions says how to watch.
+type WatchOptions struct {
+	Probe bool // run start-up health checks where the runtime cannot do so quickly
+}
+
+// Observed is what a platform reports of one stack.
+type Observed struct {
+	Daemons []Daemon // sorted by name
+	Data    []Data   // places of local resources, sorted by name
+	// Images tells, by image reference of the given workloads, the identity (a digest) it resolves to on the target at
+	// this moment. A reference that would have to be fetched first is absent.
+	Images map[string]string
+	// Taken tells, by daemon, what else already has the name its object would get.
+	Taken map[string]string
+	// Key is the stack's hash key; nil when the stack has none yet.
+	Key []byte
+}
+
+// Daemon is what exists of one daemon.
+type Daemon struct {
+	Observation
+	Hash    string           // spec hash recorded on it
+	Fields  []workload.Field // what the hash was made of
+	Key     []byte           // the key it was made with
+	Image   string           // image reference as the manifest gave it
+	ImageID string           // identity of what runs; compare with Observed.Images
+	Digest  string           // repository digest or image id, for people
+	Source  string           // where it was applied from
+	Version string           // tool version that applied it
+	Settle  time.Duration
+	// Unfinished says that an update of it has not been confirmed: a kept previous instance still exists.
+	Unfinished bool
+	// Renamed is the name it was given by hand, where it has not its own.
+	Renamed string
+	// Duplicates are further instances that should not exist.
+	Duplicates []string
+}
+
+// Data is a place that holds a resource's data.
+type Data struct {
+	Name     string `json:"name"`
+	Resource string `json:"resource"`
+}
+
+// StackSummary is a line of `alien daemon ls`.
+type StackSummary struct {
+	Name    string `json:"name"`
+	Daemons int    `json:"daemons"`
+	Ready   int    `json:"ready"` // running, and healthy where that is known
+	Source  string `json:"source,omitempty"`
+}
+
+// State is where an instance is in its life.
+type State string
+
+// The states. Only Running can be ready.
+const (
+	Created State = "created" // never started
+	Running State = "running"
+	BackOff State = "back-off" // exited; the runtime will start it again
+	Stopped State = "stopped"  // exited; the runtime will not start it again
+	Paused  State = "paused"
+	Gone    State = "gone" // no instance
+)
+
+// Health is the outcome of health checks; NoCheck where there is none.
+type Health string
+
+// The health outcomes.
+const (
+	NoCheck   Health = ""
+	Starting  Health = "starting"
+	Healthy   Health = "healthy"
+	Unhealthy Health = "unhealthy"
+)
+
+// Observation is one look at one daemon's current instance.
+type Observation struct {
+	Daemon    string
+	Instance  string // platform id of the instance: container id, pod uid, pid and start time
+	State     State
+	Health    Health
+	StartedAt time.Time // of the current or last run, by the runtime's clock
+	Restarts  int       // by the runtime, since the instance was made
+	LastExit  *Exit     // of the last run that ended, nil if none did
+	NextStart time.Time // estimate while in BackOff, else zero
+	ByHand    bool      // Stopped because a person asked the runtime to
+	Probe     *Probe    // last health check, where the runtime tells
+	// Problem is set where the runtime already knows that this instance cannot start (no such command, no such image).
+	Problem *Problem
+	Node    string // machine it runs on, where there are several
+}
+
+// Exit is how a run ended.
+type Exit struct {
+	Code   int       `json:"code"`
+	Signal string    `json:"signal,omitempty"` // SIGKILL …, where a signal ended it
+	OOM    bool      `json:"oom,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Probe is one health check's outcome.
+type Probe struct {
+	Code   int       `json:"code"` // exit code; -1 when it timed out or could not run
+	Output string    `json:"output,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Progress is news from inside Prepare and Start.
+type Progress struct {
+	Phase          Phase
+	Current, Total int64 // bytes, in Pulling and Loading; Total 0 while unknown
+	Detail         string
+}
+
+// Phase of making an instance run.
+type Phase string
+
+// The phases.
+const (
+	Pulling   Phase = "pulling"
+	Loading   Phase = "loading"
+	Preparing Phase = "preparing"
+	Stopping  Phase = "stopping" // the old instance
+	Launching Phase = "starting"
+)
+
+// LogQuery selects log lines.
+type LogQuery struct {
+	Follow bool
+	Tail   int       // last lines; negative is all
+	Since  time.Time // zero is from the beginning
+	Until  time.Time // zero is no end
+	// Instance limits to one instance; empty is the current one, and with Follow its successors.
+	Instance string
+}
+
+// LogLine is a line of a daemon's output, or a marker of ours about its life.
+type LogLine struct {
+	Daemon string
+	Time   time.Time
+	Stream string // stdout, stderr; "marker" for restarts and replacements
+	Text   string // without the newline
+}

@@ -1,0 +1,40 @@
+package deploy
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrNothingKept is what Session.Undo answers when there is nothing to go back to.
+var ErrNothingKept = errors.New("no previous instance is kept")
+
+// Problem is a cause that users can be told about: the same code and wording on every platform.
+type Problem struct {
+	Reason  Reason
+	Message string // what happened, with the names involved
+	Err     error  // what the platform said, where it says more
+}
+
+// Error gives the message and what the platform said.
+func (p *Problem) Error() string {
+	if p.Err != nil {
+		return p.Message + ": " + p.Err.Error()
+	}
+	return p.Message
+}
+
+// Unwrap gives what the platform said.
+func (p *Problem) Unwrap() error { return p.Err }
+
+// Verdict is the end of a daemon's start-up that did not succeed: the cause with its evidence.
+type Verdict struct {
+	Daemon   string    `json:"daemon"`
+	Reason   Reason    `json:"reason"`
+	Message  string    `json:"message"`
+	Exit     *Exit     `json:"exit,omitempty"`
+	Restarts int       `json:"restarts"`
+	Probe    *Probe    `json:"probe,omitempty"`
+	Logs     []string  `json:"logs,omitempty"` // last lines of the instance that died
+	Hint     string    `json:"hint,omitempty"`
+	At       time.Time `json:"at"`
+}

@@ -1,0 +1,39 @@
+package deploy
+
+// Reason is a stable code for why something could not be done. The codes are the same on every platform.
+type Reason string
+
+// The reasons. reasons gives each its explanation; a test holds the two together.
+const (
+	ImageNotFound       Reason = "IMAGE_NOT_FOUND"
+	ImageDenied         Reason = "IMAGE_DENIED"
+	ImageRateLimited    Reason = "IMAGE_RATE_LIMITED"
+	ImagePlatform       Reason = "IMAGE_PLATFORM_MISMATCH"
+	ImageInvalid        Reason = "IMAGE_INVALID"
+	ImageNotPresent     Reason = "IMAGE_NOT_PRESENT" // pull policy never
+	RegistryUnreachable Reason = "REGISTRY_UNREACHABLE"
+
+	CommandNotFound      Reason = "COMMAND_NOT_FOUND"
+	CommandNotExecutable Reason = "COMMAND_NOT_EXECUTABLE"
+	ExecFormat           Reason = "EXEC_FORMAT_ERROR"
+	UserUnknown          Reason = "USER_UNKNOWN"
+	MountSourceMissing   Reason = "MOUNT_SOURCE_MISSING"
+	ConfigRefused        Reason = "CONFIG_REFUSED" // the runtime refuses the configuration
+
+	CrashLoop    Reason = "CRASH_LOOP"
+	ExitedZero   Reason = "EXITED_ZERO"
+	OOMKilled    Reason = "OOM_KILLED"
+	UnhealthyNow Reason = "UNHEALTHY"
+	StoppedHand  Reason = "STOPPED_BY_HAND" // while up waited
+	StartTimeout Reason = "START_TIMEOUT"
+
+	NameTaken         Reason = "NAME_TAKEN"
+	StackTaken        Reason = "STACK_NAME_TAKEN"
+	LockHeld          Reason = "LOCK_HELD"
+	LockLost          Reason = "LOCK_LOST"
+	EngineUnreachable Reason = "ENGINE_UNREACHABLE"
+	EngineDenied      Reason = "ENGINE_DENIED"
+	NotFound          Reason = "NOT_FOUND" // no such daemon or stack
+	Interrupted       Reason = "INTERRUPTED"
+	Unavailable       Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
+)
