@@ -70,3 +70,11 @@ func parent(path string) string {
 	}
 	return ""
 }
+
+// CodeInfo explains one stable code; `alien explain CODE` and the reference pages print it.
+type CodeInfo struct {
+	Code    string `json:"code"`
+	Summary string `json:"summary"` // one line: what is wrong
+	Details string `json:"details"` // why it matters, when it happens
+	Fix     string `json:"fix"`     // what to do
+}
