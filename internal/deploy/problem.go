@@ -12,6 +12,7 @@ var ErrNothingKept = errors.New("no previous instance is kept")
 type Problem struct {
 	Reason  Reason
 	Message string // what happened, with the names involved
+	Hint    string // what to do in this very case; empty leaves it to the reason's explanation
 	Err     error  // what the platform said, where it says more
 }
 
