@@ -17,6 +17,9 @@ type Location struct {
 	Line   int    `json:"line,omitempty"`   // 1-based; 0 where the whole file is meant
 	Column int    `json:"column,omitempty"` // 1-based
 	Path   string `json:"path,omitempty"`   // as the document spells it: daemons.api.image, resources.api.config.code.image
+
+	// Source is the line itself, for Finding.Excerpt; it stays out of JSON, where nobody expects pieces of the file.
+	Source string `json:"-"`
 }
 
 // Finding is one thing that is wrong, or questionable, with a manifest.

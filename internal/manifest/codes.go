@@ -1,0 +1,31 @@
+package manifest
+
+// The codes of what can be wrong with a manifest before its meaning is looked at.
+const (
+	CodeNotFound   = "FILE_NOT_FOUND"
+	CodeUnreadable = "FILE_UNREADABLE"
+	CodeTooLarge   = "FILE_TOO_LARGE"
+	CodeEmpty      = "FILE_EMPTY"
+	CodeEncoding   = "FILE_ENCODING"
+
+	CodeSyntax       = "YAML_SYNTAX"
+	CodeTab          = "YAML_TAB"
+	CodeDocuments    = "YAML_DOCUMENTS"
+	CodeAlias        = "YAML_ALIAS"
+	CodeDepth        = "YAML_DEPTH"
+	CodeKey          = "YAML_KEY"
+	CodeDuplicateKey = "YAML_DUPLICATE_KEY"
+
+	CodeUnknown  = "FIELD_UNKNOWN"
+	CodeForeign  = "FIELD_FOREIGN"
+	CodeMissing  = "FIELD_MISSING"
+	CodeType     = "FIELD_TYPE"
+	CodeValue    = "FIELD_VALUE"
+	CodeConflict = "FIELD_CONFLICT"
+
+	CodeVariable  = "VARIABLE_UNDEFINED"
+	CodeRequired  = "VARIABLE_REQUIRED"
+	CodeVarSyntax = "VARIABLE_SYNTAX"
+	CodeFromEnv   = "FROM_ENV_UNDEFINED"
+	CodeFromFile  = "FROM_FILE_UNREADABLE"
+)
