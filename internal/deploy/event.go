@@ -12,6 +12,7 @@ type Event struct {
 	Progress    *Progress    `json:"progress,omitempty"` // with KindProgress
 	Observation *Observation `json:"-"`                  // with KindState
 	Verdict     *Verdict     `json:"verdict,omitempty"`  // with KindFailed
+	Plan        *Plan        `json:"plan,omitempty"`     // with KindPlan
 }
 
 // EventKind says what an Event is about.
@@ -19,6 +20,7 @@ type EventKind string
 
 // The kinds of event.
 const (
+	KindPlan       EventKind = "plan" // what is going to be done, before anything is; also when that is nothing
 	KindLockWait   EventKind = "lock-wait"
 	KindTakeover   EventKind = "lock-takeover"
 	KindProgress   EventKind = "progress"
@@ -31,6 +33,7 @@ const (
 	KindRemoved    EventKind = "removed"
 	KindInterrupt  EventKind = "interrupted"
 	KindKeptData   EventKind = "kept-data"
+	KindDataGone   EventKind = "data-removed"
 	KindWarning    EventKind = "warning"
 	KindUnfinished EventKind = "unfinished" // an update was left half-done and is taken up again
 )

@@ -53,23 +53,34 @@ type Session interface {
 	// not started where the platform can.
 	Prepare(ctx context.Context, w workload.Workload, fp workload.Fingerprint, report func(Progress)) error
 
-	// Start ends the old instance, if there is one, and starts the prepared one. Old and new never run together. The old
-	// one is kept, not running, when keep is true: it was ready and is the rollback target. Start returns when the new instance has been started,
-	// not when it is ready.
+	// Start ends the current instance, if there is one, within its own stop grace, and starts the prepared one. The two
+	// never run together. Start returns when the new instance has been started, not when it is ready. It reports Stopping
+	// before it ends the current one and Launching afterwards: the time between does not count against --timeout.
+	//
+	// What becomes of the current instance:
+	//   - an instance is already kept (Observed.Daemon.Unfinished): the current one never proved ready. It is removed,
+	//     whatever keep says, and the one kept before stays the rollback target;
+	//   - keep is true: the current one was ready. It is kept, not running, and becomes the rollback target;
+	//   - keep is false: it is removed.
+	// After a Start that failed or whose ctx ended, however far it got, Undo is called where something is or was to be
+	// kept, and nothing else; without Undo the new instance stays for people to look at.
 	Start(ctx context.Context, daemon string, keep bool, report func(Progress)) error
 
-	// Commit drops the kept instance: the new one is ready.
+	// Commit drops the kept instance, if there is one: the current one has proved ready. It also comes without Start, or
+	// before it, where an earlier run left an update unfinished that has proved ready since.
 	Commit(ctx context.Context, daemon string) error
 
-	// Undo puts the kept instance back in place of the new one and starts it. It returns ErrNothingKept, and leaves the
-	// new one alone, where none is kept. Before Start it only discards what Prepare made.
+	// Undo ends and removes the new instance, puts the kept one back in its place and starts it, also where Start stopped
+	// half way. It returns ErrNothingKept, and leaves the new one alone, where none is kept. The new one has its stop
+	// grace, but is killed rather than let Undo outlast ctx's deadline. Undo also comes without Start, where an earlier run
+	// left an update unfinished. Before Start it only discards what Prepare made.
 	Undo(ctx context.Context, daemon string) error
 
 	// Remove stops a daemon within its own stop grace and removes every instance of it. What is not there is not an error.
 	Remove(ctx context.Context, daemon string) error
 
-	// Restart stops the current instance within its stop grace and starts it again, unchanged.
-	Restart(ctx context.Context, daemon string) error
+	// Restart stops the current instance within its stop grace and starts it again, unchanged. It reports like Start.
+	Restart(ctx context.Context, daemon string, report func(Progress)) error
 
 	// RemoveData deletes a data place of Observed.Data.
 	RemoveData(ctx context.Context, name string) error
@@ -104,6 +115,9 @@ type LockHolder struct {
 // WatchOptions says how to watch.
 type WatchOptions struct {
 	Probe bool // run start-up health checks where the runtime cannot do so quickly
+	// OnSync, where set, is called once: when the first look has been yielded and no change from then on is missed. The
+	// engine starts nothing before that.
+	OnSync func()
 }
 
 // Observed is what a platform reports of one stack.
@@ -163,7 +177,7 @@ const (
 	BackOff State = "back-off" // exited; the runtime will start it again
 	Stopped State = "stopped"  // exited; the runtime will not start it again
 	Paused  State = "paused"
-	Gone    State = "gone" // no instance
+	Gone    State = "gone" // no instance, and the runtime makes none; Instance is the one that was there
 )
 
 // Health is the outcome of health checks; NoCheck where there is none.

@@ -34,6 +34,7 @@ type Verdict struct {
 	Message  string    `json:"message"`
 	Exit     *Exit     `json:"exit,omitempty"`
 	Restarts int       `json:"restarts"`
+	Failures int       `json:"failures"` // starts and probes that failed; a START_TIMEOUT with none was still making progress
 	Probe    *Probe    `json:"probe,omitempty"`
 	Logs     []string  `json:"logs,omitempty"` // last lines of the instance that died
 	Hint     string    `json:"hint,omitempty"`

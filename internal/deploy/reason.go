@@ -26,6 +26,7 @@ const (
 	UnhealthyNow Reason = "UNHEALTHY"
 	StoppedHand  Reason = "STOPPED_BY_HAND" // while up waited
 	StartTimeout Reason = "START_TIMEOUT"
+	StopTimeout  Reason = "STOP_TIMEOUT"
 
 	NameTaken         Reason = "NAME_TAKEN"
 	StackTaken        Reason = "STACK_NAME_TAKEN"
@@ -35,5 +36,6 @@ const (
 	EngineDenied      Reason = "ENGINE_DENIED"
 	NotFound          Reason = "NOT_FOUND" // no such daemon or stack
 	Interrupted       Reason = "INTERRUPTED"
+	OperationFailed   Reason = "OPERATION_FAILED"   // the platform could not do it, for a cause without a code of its own
 	Unavailable       Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
 )
