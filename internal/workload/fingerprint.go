@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,7 +42,9 @@ func (w Workload) Fingerprint(key []byte) Fingerprint {
 	f.limits(w)
 	f.add("stopGracePeriodSeconds", seconds(w.StopGrace))
 	f.health(w.Health)
-	slices.SortFunc(f.out, func(a, b Field) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(f.out, func(a, b Field) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Value, b.Value))
+	})
 	return Fingerprint{Hash: hashOf(f.out), Fields: f.out}
 }
 
