@@ -81,7 +81,9 @@ func changes() []change {
 		}
 	}
 	secret := func(s string) manifest.Value { return manifest.Secret(s, "") }
-	ref := func(name, key string) manifest.Value { return manifest.FromRef(manifest.SecretRef{Name: name, Key: key}) }
+	ref := func(name, key string) manifest.Value {
+		return manifest.FromRef(manifest.SecretRef{Name: name, Key: key})
+	}
 	apiKey := []string{"environment.API_KEY"}
 	lines := []string{"environment.LINES"}
 	return []change{
