@@ -26,6 +26,7 @@ func modes() map[string]mode {
 		"crash-until":     crashUntil,    // COUNT FILE: exits 1 COUNT times, counted in FILE, then runs
 		"ignore-term":     ignoreTerm,    // only SIGKILL ends it
 		"stop-after-term": stopAfterTerm, // DURATION: takes that long to stop
+		"stop-touch":      stopTouch,     // DURATION FILE: takes that long to stop, and writes FILE at the end of it
 		"slow-start":      slowStart,     // DURATION FILE: writes FILE when ready; a FILE left over is removed first
 		"health":          health,        // FILE: exits 0 when FILE exists, else says so and exits 1
 		"unhealthy-after": sickAfter,     // DURATION FILE: writes FILE at once and removes it after DURATION
@@ -135,6 +136,16 @@ func stopAfterTerm(args []string) (int, error) {
 	fmt.Println("stopping slowly:", <-stop)
 	<-time.After(after)
 	return 0, nil
+}
+
+func stopTouch(args []string) (int, error) {
+	if len(args) < 2 {
+		return 2, fmt.Errorf("stop-touch wants DURATION FILE, got %q", args)
+	}
+	if code, err := stopAfterTerm(args); err != nil {
+		return code, err
+	}
+	return 0, os.WriteFile(args[1], []byte("stopped\n"), 0o666)
 }
 
 func slowStart(args []string) (int, error) {
