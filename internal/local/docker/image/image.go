@@ -1,53 +1,183 @@
-// Package image brings the images of workloads onto a Docker engine: from registries and from local archives. It also
-// tells what a reference stands for right now, without changing anything.
+// Package image brings the images of workloads onto a Docker engine, from registries and from local archives, and tells
+// what a reference stands for right now without changing anything.
 package image
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
-	"github.com/moby/docker-image-spec/specs-go/v1"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/docker/engine"
+	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
 // Image is what a reference stands for on the engine.
 type Image struct {
-	ID     string // sha256:… of its configuration; the engine's own name for it
-	Digest string // what runs, for the record: the registry's digest where there is one, else the ID
-	Config *v1.DockerOCIImageConfig
+	ID     string // sha256:…, the engine's own name for it
+	Digest string // what runs, for the record: the registry's digest (sha256:…) where there is one, else the ID
+	Config *dockerspec.DockerOCIImageConfig
 }
 
-// Store knows the images of one engine.
+const (
+	transfers = 4 // pulls and loads at once; more of them only share the same line
+	lookups   = 8 // questions about images at once
+	tries     = 3 // of a pull, where trying again can help
+)
+
+// Store knows the images of one engine. It remembers the outcome of Ensure, so that fifty daemons of one image pull it
+// once, also one after the other: make a new Store for each change.
 type Store struct {
-	api client.APIClient
+	api       client.APIClient
+	lookupEnv func(string) (string, bool)
+	login     *login
+	pause     func(try int) time.Duration // before the next try
+
+	slots   chan struct{}
+	flights flights
+
+	mu   sync.Mutex
+	host *platform // of the engine, once it is known
 }
 
 // Option changes how a Store works.
 type Option func(*Store)
 
+// WithEnv replaces the environment that DOCKER_CONFIG and DOCKER_DEFAULT_PLATFORM are looked up in.
+func WithEnv(lookup func(string) (string, bool)) Option {
+	return func(s *Store) {
+		if lookup != nil {
+			s.lookupEnv = lookup
+		}
+	}
+}
+
 // NewStore gives the images of an engine.
 func NewStore(api client.APIClient, opts ...Option) *Store {
-	s := &Store{api: api}
+	s := &Store{api: api, lookupEnv: os.LookupEnv, pause: backOff, slots: make(chan struct{}, transfers)}
 	for _, opt := range opts {
 		opt(s)
 	}
+	s.login = &login{dir: engine.ConfigDir(s.lookupEnv)}
 	return s
 }
 
-// Resolve tells, by image reference, the identity that it stands for now; an Image.ID where it is on the engine. It
-// changes nothing. A reference that would have to be fetched first is absent.
-func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
-	return map[string]string{}, nil
+// Ensure brings the workload's image onto the engine. Workloads that ask for the same image share the work, and all of
+// them hear of its progress. Where it fails for a reason users know, the error is a *deploy.Problem.
+func (s *Store) Ensure(ctx context.Context, w workload.Workload, report func(deploy.Progress)) (Image, error) {
+	policy := w.PullPolicy
+	if policy == "" {
+		policy = manifest.PullMissing
+	}
+	return s.flights.do(ctx, string(policy)+" "+w.Image, report,
+		func(ctx context.Context, report func(deploy.Progress)) (Image, error) {
+			if a, ok := parseArchive(w.Image); ok {
+				return s.ensureArchive(ctx, a, report)
+			}
+			return s.ensureReference(ctx, w.Image, policy, report)
+		})
 }
 
-// Ensure brings the workload's image onto the engine. It is the same work for all workloads that ask for the same image
-// at once.
-func (s *Store) Ensure(ctx context.Context, w workload.Workload, report func(deploy.Progress)) (Image, error) {
-	found, err := s.api.ImageInspect(ctx, w.Image)
+// ensureReference brings an image of a registry.
+func (s *Store) ensureReference(ctx context.Context, image string, policy manifest.PullPolicy, report func(deploy.Progress)) (Image, error) {
+	ref, err := parseReference(image)
 	if err != nil {
 		return Image{}, err
 	}
-	return Image{ID: found.ID, Digest: found.ID, Config: found.Config}, nil
+	have, present, err := s.inspect(ctx, ref.local())
+	if err != nil {
+		return Image{}, err
+	}
+	// A digest never stands for anything else, so there is nothing to ask the registry.
+	if present && (policy != manifest.PullAlways || ref.digest() != "") {
+		return s.accept(ctx, ref, have, "")
+	}
+	if policy == manifest.PullNever {
+		return Image{}, &deploy.Problem{
+			Reason:  deploy.ImageNotPresent,
+			Message: fmt.Sprintf("image %s is not on the engine, and its pull policy is never", image),
+		}
+	}
+	pulled, err := s.pull(ctx, ref, report)
+	if err != nil {
+		return Image{}, err
+	}
+	have, present, err = s.inspect(ctx, ref.local())
+	if err == nil && !present {
+		err = fmt.Errorf("cannot find image %s on the engine after it was pulled", image)
+	}
+	if err != nil {
+		return Image{}, err
+	}
+	return s.accept(ctx, ref, have, pulled)
+}
+
+// accept gives an image that is on the engine, unless the engine cannot run it.
+func (s *Store) accept(ctx context.Context, ref reference, have image.InspectResponse, pulled string) (Image, error) {
+	if err := s.fits(ctx, ref.text, platform{have.Os, have.Architecture, have.Variant}); err != nil {
+		return Image{}, err
+	}
+	return newImage(have, ref.repoDigest(have.RepoDigests, pulled)), nil
+}
+
+func newImage(have image.InspectResponse, digest string) Image {
+	img := Image{ID: have.ID, Digest: digest, Config: have.Config}
+	if img.Digest == "" {
+		img.Digest = have.ID
+	}
+	if img.Config == nil {
+		img.Config = &dockerspec.DockerOCIImageConfig{}
+	}
+	return img
+}
+
+// inspect looks an image up on the engine.
+func (s *Store) inspect(ctx context.Context, name string) (image.InspectResponse, bool, error) {
+	have, err := s.api.ImageInspect(ctx, name)
+	switch {
+	case err == nil:
+		return have, true, nil
+	case cerrdefs.IsNotFound(err):
+		return image.InspectResponse{}, false, nil
+	}
+	return image.InspectResponse{}, false, s.trouble(ctx, err, "cannot look up image %s", name)
+}
+
+// trouble is an error of the engine that is not about the image: the end of ctx, a lost connection, or anything else.
+func (s *Store) trouble(ctx context.Context, err error, format string, args ...any) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var p *deploy.Problem
+	if err = engine.Problem(err); errors.As(err, &p) {
+		return err
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// transfer waits for its turn to move an image's bytes.
+func (s *Store) transfer(ctx context.Context, move func() error) error {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+		return move()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// backOff is half a second to four, doubling, with jitter: clients that failed together shall not come back together.
+func backOff(try int) time.Duration {
+	most := min(4*time.Second, time.Second<<(try-1))
+	return most/2 + rand.N(most/2)
 }

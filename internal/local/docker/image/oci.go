@@ -1,0 +1,216 @@
+package image
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// indexDepth is how deep an index of indexes is followed.
+const indexDepth = 3
+
+// annotations that name an image of a layout: the OCI's own, and the one that Docker and containerd write.
+const (
+	refNameAnnotation   = "org.opencontainers.image.ref.name"
+	imageNameAnnotation = "io.containerd.image.name"
+)
+
+// noPlatform says that an archive holds nothing for the engine.
+type noPlatform struct {
+	made string
+	host platform
+}
+
+func (e noPlatform) Error() string { return "it is made for " + e.made }
+
+// candidate is an image that a layout holds.
+type candidate struct {
+	desc     v1.Descriptor
+	platform platform
+}
+
+// openOCI finds the image in an OCI layout.
+func openOCI(src source, ref string, host platform) (*packed, error) {
+	data, err := document(src, "index.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := src.size("manifest.json"); err == nil {
+			return nil, errors.New("it is not an OCI layout; write docker-archive: if `docker save` wrote it")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := candidates(src, data, ref, indexDepth)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := chooseOCI(all, ref, host)
+	if err != nil {
+		return nil, err
+	}
+	return openManifest(src, chosen.desc)
+}
+
+// candidates lists the images of an index, by reference where one is given.
+func candidates(src source, index []byte, ref string, depth int) ([]candidate, error) {
+	parsed, err := v1.ParseIndexManifest(bytes.NewReader(index))
+	if err != nil {
+		return nil, fmt.Errorf("its index is broken: %w", err)
+	}
+	if depth == 0 {
+		return nil, errors.New("its indexes are nested too deep")
+	}
+	var found []candidate
+	for _, desc := range parsed.Manifests {
+		if ref != "" && !named(desc, ref) {
+			continue
+		}
+		more, err := expand(src, desc, depth)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
+}
+
+// expand gives the images behind one entry of an index.
+func expand(src source, desc v1.Descriptor, depth int) ([]candidate, error) {
+	if desc.MediaType.IsIndex() {
+		data, err := blob(src, desc)
+		if err != nil {
+			return nil, err
+		}
+		return candidates(src, data, "", depth-1)
+	}
+	if !desc.MediaType.IsImage() {
+		return nil, nil
+	}
+	if p := desc.Platform; p != nil && p.OS != "" {
+		return []candidate{{desc, platform{p.OS, p.Architecture, p.Variant}}}, nil
+	}
+	img, err := openManifest(src, desc)
+	if err == nil {
+		err = img.check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []candidate{{desc, img.platform}}, nil
+}
+
+func named(desc v1.Descriptor, ref string) bool {
+	full := desc.Annotations[imageNameAnnotation]
+	return desc.Annotations[refNameAnnotation] == ref || full == ref || full != "" && sameReference(full, ref)
+}
+
+// chooseOCI picks the image for the host: its very processor before one it also runs.
+func chooseOCI(all []candidate, ref string, host platform) (candidate, error) {
+	var fit []candidate
+	var made []string
+	for _, c := range all {
+		if c.platform.os == "unknown" {
+			continue // attestations
+		}
+		made = append(made, c.platform.String())
+		if host.runs(c.platform) {
+			fit = append(fit, c)
+		}
+	}
+	slices.SortStableFunc(fit, func(a, b candidate) int { return host.distance(a.platform) - host.distance(b.platform) })
+	fit = slices.CompactFunc(fit, func(a, b candidate) bool { return a.desc.Digest == b.desc.Digest })
+	switch {
+	case len(made) == 0 && ref != "":
+		return candidate{}, fmt.Errorf("it holds no image %s", ref)
+	case len(made) == 0:
+		return candidate{}, several(0, nil)
+	case len(fit) == 0:
+		return candidate{}, noPlatform{strings.Join(made, ", "), host}
+	case len(fit) > 1 && host.distance(fit[0].platform) == host.distance(fit[1].platform):
+		return candidate{}, several(len(fit), names(fit))
+	}
+	return fit[0], nil
+}
+
+// distance orders images that a host runs: same processor and variant, same processor, an older one.
+func (p platform) distance(image platform) int {
+	switch {
+	case image.arch == p.arch && image.variant == p.variant:
+		return 0
+	case image.arch == p.arch:
+		return 1
+	}
+	return 2
+}
+
+func names(all []candidate) []string {
+	var names []string
+	for _, c := range all {
+		if name := c.desc.Annotations[refNameAnnotation]; name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// openManifest reads an image's manifest and configuration.
+func openManifest(src source, desc v1.Descriptor) (*packed, error) {
+	data, err := blob(src, desc)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := v1.ParseManifest(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("its manifest is broken: %w", err)
+	}
+	img := &packed{source: src}
+	if img.config, err = blob(src, manifest.Config); err != nil {
+		return nil, err
+	}
+	for _, l := range manifest.Layers {
+		name, err := blobName(l)
+		if err != nil {
+			return nil, err
+		}
+		if size, err := src.size(name); err != nil || size != l.Size {
+			return nil, fmt.Errorf("its layer %s is missing or cut off", l.Digest)
+		}
+		img.layers = append(img.layers, name)
+	}
+	return img, nil
+}
+
+// blob reads a document by its digest, and checks it.
+func blob(src source, desc v1.Descriptor) ([]byte, error) {
+	name, err := blobName(desc)
+	if err != nil {
+		return nil, err
+	}
+	data, err := document(src, name)
+	if err != nil {
+		return nil, err
+	}
+	if digestOf(data) != desc.Digest.String() {
+		return nil, fmt.Errorf("its %s is not what its digest says", name)
+	}
+	return data, nil
+}
+
+func blobName(desc v1.Descriptor) (string, error) {
+	if desc.Digest.Algorithm != "sha256" {
+		return "", fmt.Errorf("its digest %s is not of sha256", desc.Digest)
+	}
+	return "blobs/sha256/" + desc.Digest.Hex, nil
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,102 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/workload"
+)
+
+// atRegistry precedes the digest of an image that the registry has and the engine does not: an identity that is never
+// the one of something that runs.
+const atRegistry = "registry:"
+
+// Resolve tells, by image reference, the identity that it stands for now, without changing anything: the Image.ID where
+// the engine has it; for an archive not loaded yet the ID it will have; with pull policy always, where the registry has
+// something newer, "registry:" and its digest. What cannot be told is absent, and Ensure then says why: an image that
+// would have to be fetched, a broken archive, a registry that does not answer.
+func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
+	always := map[string]bool{} // by distinct image: whether any workload wants the newest
+	for _, w := range workloads {
+		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
+	}
+	var mu sync.Mutex
+	found := map[string]string{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(lookups)
+	for _, image := range slices.Sorted(maps.Keys(always)) {
+		group.Go(func() error {
+			id, err := s.identity(ctx, image, always[image])
+			if err == nil && id != "" {
+				mu.Lock()
+				found[image] = id
+				mu.Unlock()
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// identity of one image, empty where it cannot be told. An error is the engine's.
+func (s *Store) identity(ctx context.Context, image string, newest bool) (string, error) {
+	if a, ok := parseArchive(image); ok {
+		return s.archiveIdentity(ctx, a)
+	}
+	ref, err := parseReference(image)
+	if err != nil {
+		return "", nil //nolint:nilerr // Ensure tells
+	}
+	have, _, err := s.inspect(ctx, ref.local())
+	if err != nil || !newest || have.ID != "" && ref.digest() != "" {
+		return have.ID, err
+	}
+	auth, _ := s.login.header(ref.host())
+	there, err := s.api.DistributionInspect(ctx, ref.local(), auth)
+	if err != nil {
+		return "", s.unlessImage(ctx, err)
+	}
+	digest := there.Descriptor.Digest.String()
+	if have.ID != "" && ref.repoDigest(have.RepoDigests, digest) == digest {
+		return have.ID, nil
+	}
+	return atRegistry + digest, nil
+}
+
+// unlessImage lets errors about the connection to the engine and the end of ctx pass, and drops those about the image.
+func (s *Store) unlessImage(ctx context.Context, err error) error {
+	err = s.trouble(ctx, err, "cannot ask the registry")
+	var p *deploy.Problem
+	if ctx.Err() != nil || errors.As(err, &p) && (p.Reason == deploy.EngineUnreachable || p.Reason == deploy.EngineDenied) {
+		return err
+	}
+	return nil
+}
+
+// archiveIdentity is the ID of the archive's image on the engine, or the one it will get.
+func (s *Store) archiveIdentity(ctx context.Context, a archive) (string, error) {
+	host, err := s.wanted(ctx)
+	if err != nil {
+		return "", err
+	}
+	img, err := a.open(host)
+	if err != nil {
+		return "", nil //nolint:nilerr // Ensure tells
+	}
+	defer img.close()
+	have, present, err := s.loaded(ctx, img)
+	if err != nil || present {
+		return have.ID, err
+	}
+	return img.id, nil
+}

@@ -1,0 +1,190 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Bounds on what a hostile archive can make us do.
+const (
+	entryLimit   = 100_000
+	linkLimit    = 8
+	unpackLimit  = 64 << 30
+	gzipMagic    = "\x1f\x8b"
+	sparsePrefix = "GNU.sparse."
+)
+
+// source gives the files of an archive. Nothing of it is ever written where the archive says.
+type source interface {
+	size(name string) (int64, error) // fs.ErrNotExist where there is no such file
+	open(name string) (io.ReadCloser, error)
+	Close() error
+}
+
+// dir is a layout directory; links do not lead out of it.
+type dir struct{ *os.Root }
+
+func openDir(path string) (source, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("its directory cannot be opened: %w", err)
+	}
+	return dir{root}, nil
+}
+
+func (d dir) size(name string) (int64, error) {
+	info, err := d.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return 0, fmt.Errorf("its %s is missing: %w", name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return 0, fmt.Errorf("its %s is not a file", name)
+	}
+	return info.Size(), nil
+}
+
+func (d dir) open(name string) (io.ReadCloser, error) { return d.Open(filepath.FromSlash(name)) }
+
+// tarball is a tar file that is read in place, by the offsets of its files.
+type tarball struct {
+	file  *os.File
+	files map[string]entry
+	temp  string // directory to remove in the end
+}
+
+type entry struct {
+	offset, size int64
+	link         string // another entry, in place of content
+}
+
+func openTar(path string) (source, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &tarball{file: file, files: map[string]entry{}}
+	if err = t.unpack(); err == nil {
+		err = t.index()
+	}
+	if err != nil {
+		_ = t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// unpack puts a temporary file in the place of a compressed one, so that it can be read in any order.
+func (t *tarball) unpack() error {
+	if info, err := t.file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return errors.Join(err, errors.New("it is not a file"))
+	}
+	head := make([]byte, len(gzipMagic))
+	if n, _ := t.file.ReadAt(head, 0); string(head[:n]) != gzipMagic {
+		return nil
+	}
+	unzip, err := gzip.NewReader(bufio.NewReader(t.file))
+	if err != nil {
+		return fmt.Errorf("its compression is broken: %w", err)
+	}
+	compressed := t.file
+	defer compressed.Close()
+	if t.temp, err = os.MkdirTemp("", "alien-image-"); err != nil {
+		return err
+	}
+	if t.file, err = os.Create(filepath.Join(t.temp, "image.tar")); err != nil {
+		return err
+	}
+	n, err := io.Copy(t.file, io.LimitReader(unzip, unpackLimit+1))
+	if err != nil {
+		return fmt.Errorf("its compression is broken: %w", err)
+	}
+	if n > unpackLimit {
+		return fmt.Errorf("it unpacks to more than %d bytes", int64(unpackLimit))
+	}
+	_, err = t.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// index notes where each file begins. The tar reader reads exactly its headers from a file and skips the rest, so
+// after a header the file stands where the content begins.
+func (t *tarball) index() error {
+	headers := tar.NewReader(t.file)
+	for {
+		h, err := headers.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("it is no whole tar file: %w", err)
+		}
+		if len(t.files) >= entryLimit {
+			return fmt.Errorf("it has more than %d entries", entryLimit)
+		}
+		if err := t.note(h); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *tarball) note(h *tar.Header) error {
+	name := path.Clean(h.Name)
+	switch h.Typeflag {
+	case tar.TypeReg:
+		for key := range h.PAXRecords {
+			if strings.HasPrefix(key, sparsePrefix) {
+				return fmt.Errorf("its %s is a sparse file", name)
+			}
+		}
+		offset, err := t.file.Seek(0, io.SeekCurrent)
+		t.files[name] = entry{offset: offset, size: h.Size}
+		return err
+	case tar.TypeSymlink:
+		t.files[name] = entry{link: path.Join(path.Dir(name), h.Linkname)}
+	case tar.TypeLink:
+		t.files[name] = entry{link: path.Clean(h.Linkname)}
+	}
+	return nil
+}
+
+// find follows links; old versions of `docker save` link equal layers.
+func (t *tarball) find(name string) (entry, error) {
+	at := path.Clean(name)
+	for range linkLimit {
+		e, ok := t.files[at]
+		if !ok {
+			return entry{}, fmt.Errorf("its %s is missing: %w", name, fs.ErrNotExist)
+		}
+		if e.link == "" {
+			return e, nil
+		}
+		at = e.link
+	}
+	return entry{}, fmt.Errorf("its %s is a link that leads nowhere", name)
+}
+
+func (t *tarball) size(name string) (int64, error) {
+	e, err := t.find(name)
+	return e.size, err
+}
+
+func (t *tarball) open(name string) (io.ReadCloser, error) {
+	e, err := t.find(name)
+	return io.NopCloser(io.NewSectionReader(t.file, e.offset, e.size)), err
+}
+
+func (t *tarball) Close() error {
+	err := t.file.Close()
+	if t.temp != "" {
+		err = errors.Join(err, os.RemoveAll(t.temp))
+	}
+	return err
+}
