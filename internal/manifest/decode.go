@@ -225,7 +225,9 @@ func orNull(read func(node)) func(node) {
 }
 
 // plainTag says whether a node has no tag of its own, or the one it would have anyway.
-func plainTag(y *yaml.Node, tag string) bool { return slices.Contains([]string{"", "!", tag}, y.ShortTag()) }
+func plainTag(y *yaml.Node, tag string) bool {
+	return slices.Contains([]string{"", "!", tag}, y.ShortTag())
+}
 
 // join puts a name behind a path.
 func join(path, name string) string {

@@ -1,0 +1,218 @@
+package manifest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// reader is a decoder that may also look at the environment and at files beside the manifest.
+type reader struct {
+	*decoder
+	lookup func(string) (string, bool)
+	dir    string // where relative paths start
+	// idle is set while a part is read that no wanted platform uses: its structure counts, its variables and files do not.
+	idle bool
+}
+
+// newReader gives a reader for one file of the friendly kind: its strings are interpolated.
+func newReader(src source, dir string, lookup func(string) (string, bool)) *reader {
+	r := &reader{decoder: newDecoder(src), lookup: lookup, dir: dir}
+	in := &interpolator{lookup: lookup}
+	r.nullIsEmpty = true
+	r.expand = func(n node, text string) string {
+		out, slips := in.expand(text)
+		for _, s := range slips {
+			if !r.idle || s.code == CodeVarSyntax {
+				r.errorf(s.code, r.within(n, s.token), s.message, s.hint)
+			}
+		}
+		return out
+	}
+	return r
+}
+
+// within is the place of a piece of text inside a string that starts at the node.
+func (r *reader) within(n node, token string) Location {
+	for i := n.yaml.Line; i >= 1 && i <= len(r.lines); i++ {
+		from := 0
+		if i == n.yaml.Line {
+			from = min(len(string([]rune(r.lines[i-1])[:min(n.yaml.Column-1, len([]rune(r.lines[i-1])))])), len(r.lines[i-1]))
+		}
+		if at := strings.Index(r.lines[i-1][from:], token); at >= 0 {
+			column := len([]rune(r.lines[i-1][:from+at])) + 1
+			return Location{File: r.file, Line: i, Column: column, Path: n.at.Path, Source: r.lines[i-1]}
+		}
+		if n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && i > n.yaml.Line+strings.Count(n.yaml.Value, "\n") {
+			break
+		}
+	}
+	return n.at
+}
+
+// sourcesOfValues are the ways to say where a value comes from.
+func sourcesOfValues() []string { return []string{"fromEnv", "fromFile", "secretRef"} }
+
+// isReference says whether an object stands for a value that is kept elsewhere.
+func (n node) isReference() bool {
+	for _, name := range sourcesOfValues() {
+		if n.has(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// value reads a string, or an object that says where one is kept.
+func (r *reader) value(n node) Value {
+	if n.yaml.Kind == yaml.MappingNode {
+		return r.reference(n)
+	}
+	if n.isNull() {
+		r.wrongType(n, "a string", fmt.Sprintf(`write "" for an empty one, or { fromEnv: %s } to take it from here`, shorten(n.name)))
+		return Value{}
+	}
+	return Plain(r.text(n))
+}
+
+// reference reads {fromEnv: NAME}, {fromFile: PATH} or {secretRef: {name, key}}. The names in it are taken as written.
+func (r *reader) reference(n node) Value {
+	var value Value
+	count := 0
+	plain := func(read func(node) Value) func(node) {
+		return func(m node) {
+			count++
+			expand := r.expand
+			r.expand = nil
+			value = read(m)
+			r.expand = expand
+		}
+	}
+	ok := r.object(n, fields{
+		"fromEnv":   plain(r.fromEnv),
+		"fromFile":  plain(r.fromFile),
+		"secretRef": plain(r.secretRef),
+	}, r.refuse(nil))
+	switch {
+	case ok && count == 0:
+		r.errorf(CodeMissing, n.at, "this says nothing about where the value is kept", "write fromEnv, fromFile or secretRef")
+	case count > 1:
+		r.errorf(CodeConflict, n.at, "a value is kept in one place, and this names several", "keep one of fromEnv, fromFile and secretRef")
+	}
+	return value
+}
+
+func (r *reader) fromEnv(n node) Value {
+	name, ok := r.name(n, "write the variable's name")
+	if !ok || r.idle {
+		return Secret("", "environment variable "+name)
+	}
+	text, defined := r.lookup(name)
+	if !defined {
+		r.errorf(CodeFromEnv, n.at, fmt.Sprintf("the environment variable %s is not set", shorten(name)), "set it where alien runs")
+	}
+	return Secret(text, "environment variable "+name)
+}
+
+func (r *reader) fromFile(n node) Value {
+	path, ok := r.name(n, "write the file's path")
+	if !ok || r.idle {
+		return Secret("", "file "+path)
+	}
+	full := path
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(r.dir, full)
+	}
+	text, err := readValue(full)
+	if err != nil {
+		r.errorf(CodeFromFile, n.at, fmt.Sprintf("cannot read the file %s: %s", shorten(path), plainError(err)), "paths start at the manifest's directory")
+	}
+	return Secret(text, "file "+path)
+}
+
+// readValue reads a file byte for byte. Only regular files are read: anything else could block, or never end.
+func readValue(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("it is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(text) > maxSize {
+		return "", fmt.Errorf("it is larger than %s", sizeText(maxSize))
+	}
+	return string(text), err
+}
+
+func (r *reader) secretRef(n node) Value {
+	var ref SecretRef
+	ok := r.object(n, fields{
+		"name": func(v node) { ref.Name, _ = r.name(v, "write the Secret's name") },
+		"key":  func(v node) { ref.Key, _ = r.name(v, "write the key's name") },
+	}, r.refuse(nil))
+	if ok {
+		r.require(n, "name", "key")
+	}
+	return FromRef(ref)
+}
+
+// name reads a string that cannot be empty.
+func (r *reader) name(n node, hint string) (string, bool) {
+	before := len(r.findings)
+	text := r.text(n)
+	if text == "" && len(r.findings) == before {
+		r.errorf(CodeValue, n.at, "this is an empty string", hint)
+	}
+	return text, text != ""
+}
+
+// binding reads the JSON object that says how to reach a resource.
+func (r *reader) binding(n node) Binding {
+	return Binding{Fields: r.bindingFields(n)}
+}
+
+func (r *reader) bindingFields(n node) []BindingField {
+	members, _ := r.members(n)
+	list := make([]BindingField, 0, len(members))
+	for _, m := range members {
+		list = append(list, BindingField{Name: m.name, Value: r.bindingValue(m)})
+	}
+	return list
+}
+
+func (r *reader) bindingValue(n node) BindingValue {
+	switch {
+	case n.yaml.Kind == yaml.MappingNode && n.isReference():
+		value := r.reference(n)
+		return BindingValue{Text: &value}
+	case n.yaml.Kind == yaml.MappingNode:
+		return BindingValue{Object: r.bindingFields(n)}
+	case n.yaml.Kind == yaml.SequenceNode:
+		list := []BindingValue{}
+		items, _ := r.items(n, "")
+		for _, item := range items {
+			list = append(list, r.bindingValue(item))
+		}
+		return BindingValue{List: list}
+	case n.isNull():
+		return BindingValue{Literal: "null"}
+	case n.yaml.ShortTag() == "!!bool":
+		return BindingValue{Literal: strconv.FormatBool(r.boolean(n))}
+	case n.isNumber():
+		return BindingValue{Literal: r.jsonNumber(n)}
+	}
+	value := Plain(r.text(n))
+	return BindingValue{Text: &value}
+}
