@@ -1,0 +1,102 @@
+# make test is what CI runs. On a bare Debian machine with Go, git and root it installs and starts what it needs.
+
+SHELL := /bin/sh
+# VERSION and the like are given below; asking git again fails where another user owns the working tree.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+CLI     := github.com/alienplatform/alien-go/internal/cli
+LDFLAGS := -s -w -X $(CLI).version=$(VERSION) -X $(CLI).commit=$(COMMIT) -X $(CLI).date=$(DATE)
+
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+MODULES := . test/bench
+FUZZTIME ?= 20s
+
+.PHONY: build
+build: ## bin/alien for this machine
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/alien ./cmd/alien
+
+.PHONY: test
+test: engine race format lint unit cross build bench-smoke ## everything CI checks
+	@echo 'make test: all passed'
+
+.PHONY: unit
+unit: engine race ## all tests, with the race detector; a test that lacks its engine fails
+	CI=true go test -race -timeout 20m ./...
+	go -C test/bench test ./...
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt these: $$files"; exit 1; }
+
+.PHONY: lint
+lint: bin/staticcheck format ## gofmt, go vet, staticcheck
+	@set -e; for m in $(MODULES); do \
+		echo "vet and staticcheck: $$m"; \
+		(cd $$m && go vet ./... && $(CURDIR)/bin/staticcheck ./...); \
+	done
+
+bin/staticcheck: test/tools/go.mod
+	go -C test/tools build -o $(CURDIR)/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+.PHONY: cross
+cross: ## compiles for every platform we release
+	@set -e; for t in $(TARGETS); do \
+		echo "build: $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build -o /dev/null ./cmd/alien; \
+	done
+
+.PHONY: engine
+engine: ## a Docker engine that answers
+	@go run ./test/engine
+
+.PHONY: race
+race: # the race detector needs a C compiler
+	@command -v gcc >/dev/null || { \
+		echo 'race: installing gcc, which the race detector needs'; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends gcc libc6-dev; }
+
+.PHONY: docs
+docs: ## writes docs/ from the code
+	go run ./internal/docsgen docs
+
+.PHONY: demo
+demo: build engine ## the main job, from preflight to down, on an example stack
+	examples/demo/run.sh
+
+.PHONY: bench
+bench: build engine bin/docker-compose ## measures against docker compose and the bare API; writes docs/benchmarks.md
+	go -C test/bench build -o $(CURDIR)/bin/bench .
+	bin/bench -alien bin/alien -compose bin/docker-compose -o docs/benchmarks.md
+
+.PHONY: bench-smoke
+bench-smoke: build engine
+	go -C test/bench build -o $(CURDIR)/bin/bench .
+	bin/bench -alien bin/alien -smoke
+
+bin/docker-compose: test/compose/go.mod
+	CGO_ENABLED=0 go -C test/compose build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd
+
+.PHONY: fuzz
+fuzz: ## each fuzz test for FUZZTIME
+	@set -e; for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+			echo "fuzz: $$name in $$(dirname $$f)"; \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f); \
+		done; \
+	done
+
+.PHONY: release-check
+release-check: ## goreleaser's own check of goreleaser.yaml, and a snapshot of the release in dist/
+	go -C test/goreleaser build -o $(CURDIR)/bin/goreleaser github.com/goreleaser/goreleaser/v2
+	bin/goreleaser check
+
+.PHONY: clean
+clean:
+	rm -rf bin dist
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

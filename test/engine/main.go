@@ -1,0 +1,117 @@
+// Command engine makes sure that a Docker engine answers, for `make test` on a bare machine: on Debian and as root it
+// installs what is missing and starts the engine; elsewhere it says what is missing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/docker/docker/client"
+)
+
+func main() {
+	if err := ensure(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "engine:", err)
+		os.Exit(1)
+	}
+}
+
+func ensure(ctx context.Context) error {
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	missing := answers(ctx, api)
+	if missing == nil {
+		return nil
+	}
+	if os.Getenv("DOCKER_HOST") != "" {
+		return fmt.Errorf("DOCKER_HOST is set, but no engine answers there: %w", missing)
+	}
+	if os.Getuid() != 0 || runtime.GOOS != "linux" {
+		return fmt.Errorf("start Docker, or run this as root on Debian: %w", missing)
+	}
+	if err := install("dockerd", "docker.io", "containerd", "iptables"); err != nil {
+		return err
+	}
+	if err := start(); err != nil {
+		return fmt.Errorf("cannot start dockerd: %w", err)
+	}
+	return wait(ctx, api)
+}
+
+// answers says which engine answers, or why none does.
+func answers(ctx context.Context, api *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	v, err := api.ServerVersion(ctx)
+	if err == nil {
+		fmt.Printf("engine: Docker %s (API %s) at %s\n", v.Version, v.APIVersion, api.DaemonHost())
+	}
+	return err
+}
+
+// install installs Debian packages unless the program is there already.
+func install(program string, packages ...string) error {
+	if _, err := exec.LookPath(program); err == nil {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("%s is missing, and this is not Debian: install Docker by hand", program)
+	}
+	fmt.Println("engine: installing", packages)
+	if err := run("apt-get", "update", "-q"); err != nil {
+		return err
+	}
+	return run("apt-get", append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...)...)
+}
+
+// start starts the engine: with the service manager where one runs, else as a process that outlives this one.
+func start() error {
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return run("systemctl", "start", "docker")
+	}
+	log, err := os.CreateTemp("", "dockerd-*.log")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	fmt.Println("engine: starting dockerd, its log is", log.Name())
+	cmd := exec.Command("setsid", "dockerd")
+	cmd.Stdout, cmd.Stderr = log, log
+	return cmd.Start()
+}
+
+// wait asks until the engine answers; starting it takes about two seconds.
+func wait(ctx context.Context, api *client.Client) error {
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		err := answers(ctx, api)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			return errors.Join(errors.New("dockerd was started but does not answer; see its log"), err)
+		}
+	}
+}
+
+func run(name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
