@@ -19,7 +19,7 @@ build: ## bin/alien for this machine
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/alien ./cmd/alien
 
 .PHONY: test
-test: engine race format lint unit cross build bench-smoke ## everything CI checks
+test: engine race lint unit cross build bench-smoke release-check ## everything CI checks
 	@echo 'make test: all passed'
 
 .PHONY: unit
@@ -89,9 +89,15 @@ fuzz: ## each fuzz test for FUZZTIME
 	done
 
 .PHONY: release-check
-release-check: ## goreleaser's own check of goreleaser.yaml, and a snapshot of the release in dist/
-	go -C test/goreleaser build -o $(CURDIR)/bin/goreleaser github.com/goreleaser/goreleaser/v2
+release-check: bin/goreleaser ## goreleaser's own check of goreleaser.yaml
 	bin/goreleaser check
+
+.PHONY: snapshot
+snapshot: bin/goreleaser ## everything a release has, in dist/, without publishing it
+	bin/goreleaser release --snapshot --clean --skip=sbom
+
+bin/goreleaser: test/goreleaser/go.mod
+	go -C test/goreleaser build -o $(CURDIR)/bin/goreleaser github.com/goreleaser/goreleaser/v2
 
 .PHONY: clean
 clean:
