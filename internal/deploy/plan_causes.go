@@ -1,21 +1,18 @@
 package deploy
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
-// Causes lists why a daemon is not what the workload says: differences of fields first, sorted by path, then what
-// happened to the instance. images is Observed.Images. A daemon that runs as described has none, also one that is
-// unhealthy: making it anew would change nothing about what it runs.
+// Causes lists why a daemon is not what the workload says: first how what it was made from differs, then what happened to
+// the instance. images is Observed.Images. A daemon that runs as described has none, also one that is unhealthy: making
+// it anew would change nothing about what it runs.
 func Causes(w workload.Workload, d Daemon, images map[string]string) []Cause {
-	causes := fieldCauses(d, w.Fingerprint(d.Key))
-	if id := images[w.Image]; id != "" && id != d.ImageID && !hasPath(causes, CauseImage) {
-		causes = append(causes, Cause{Path: CauseImage, Kind: Changed, Old: shortDigest(d.ImageID), New: shortDigest(id)})
-	}
+	causes := SpecCauses(w, d, images)
 	if d.State != Running {
 		causes = append(causes, Cause{Path: CauseState, Kind: Changed, Old: stateText(d.Observation), New: string(Running)})
 	}
@@ -23,7 +20,18 @@ func Causes(w workload.Workload, d Daemon, images map[string]string) []Cause {
 		causes = append(causes, Cause{Path: CauseName, Kind: Changed, Old: d.Renamed, New: w.Name()})
 	}
 	if n := len(d.Duplicates); n > 0 {
-		causes = append(causes, Cause{Path: CauseDuplicates, Kind: Changed, Old: fmt.Sprint(n), New: "0"})
+		causes = append(causes, Cause{Path: CauseDuplicates, Kind: Changed, Old: strconv.Itoa(n), New: "0"})
+	}
+	return causes
+}
+
+// SpecCauses lists how what a daemon was made from differs from the workload: its fields, sorted by path, and the image
+// that its reference stands for now, where both that and what runs are known.
+func SpecCauses(w workload.Workload, d Daemon, images map[string]string) []Cause {
+	causes := fieldCauses(d, w.Fingerprint(d.Key))
+	now, known := images[w.Image]
+	if known && d.ImageID != "" && now != d.ImageID && !hasPath(causes, CauseImage) {
+		causes = append(causes, Cause{Path: CauseImage, Kind: Changed, Old: shortDigest(d.ImageID), New: shortDigest(now)})
 	}
 	return causes
 }
