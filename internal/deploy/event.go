@@ -25,6 +25,7 @@ const (
 	KindTakeover   EventKind = "lock-takeover"
 	KindProgress   EventKind = "progress"
 	KindState      EventKind = "state"
+	KindStarted    EventKind = "started" // and not waited for
 	KindReady      EventKind = "ready"
 	KindFailed     EventKind = "failed"
 	KindUndoing    EventKind = "rolling-back"

@@ -27,6 +27,11 @@ func (p *Problem) Error() string {
 // Unwrap gives what the platform said.
 func (p *Problem) Unwrap() error { return p.Err }
 
+// Progressing says of a verdict that time ran out while nothing had failed yet.
+func (v *Verdict) Progressing() bool {
+	return v.Reason == StopTimeout || v.Reason == StartTimeout && v.Failures == 0
+}
+
 // Verdict is the end of a daemon's start-up that did not succeed: the cause with its evidence.
 type Verdict struct {
 	Daemon   string    `json:"daemon"`

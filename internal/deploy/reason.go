@@ -3,7 +3,7 @@ package deploy
 // Reason is a stable code for why something could not be done. The codes are the same on every platform.
 type Reason string
 
-// The reasons. reasons gives each its explanation; a test holds the two together.
+// The reasons. Reasons explains each; a test holds the two together.
 const (
 	ImageNotFound       Reason = "IMAGE_NOT_FOUND"
 	ImageDenied         Reason = "IMAGE_DENIED"

@@ -1,0 +1,214 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/workload"
+)
+
+// startFailuresAllowed is the budget of a daemon whose manifest is not at hand.
+const startFailuresAllowed = 2
+
+// step is what a run does with one daemon. One goroutine at a time works on it.
+type step struct {
+	*run
+	change   Change
+	work     workload.Workload // zero where the manifest does not have the daemon
+	old      Daemon            // what existed when the run began; zero unless exists
+	exists   bool
+	wasReady bool // the old one was ready then
+	budget   *budget
+	last     Observation // the last look that counted
+	report   DaemonReport
+}
+
+// blind is the error of a wait that could not look any more. It says nothing about the daemon.
+type blind struct{ error }
+
+// waits says whether the step may have to wait for readiness.
+func (s *step) waits() bool {
+	switch {
+	case s.noWait || s.change.Blocked != "" || s.change.Action == Delete:
+		return false
+	case s.change.Action == Unchanged:
+		return !s.wasReady
+	}
+	return true
+}
+
+func (s *step) act(ctx context.Context) {
+	switch {
+	case s.change.Blocked != "":
+		s.fail(ctx, newVerdict(s.change.Daemon, NameTaken, s.change.Blocked, ""))
+	case s.change.Action == Delete:
+		s.remove(ctx, 0)
+	case s.change.Action == Unchanged:
+		s.confirm(ctx)
+	default:
+		s.replace(ctx)
+	}
+}
+
+// replace makes a daemon, or puts a new one in place of the old one.
+func (s *step) replace(ctx context.Context) {
+	release, err := s.slot(ctx)
+	if err != nil {
+		s.interrupted("not begun")
+		return
+	}
+	defer release()
+	if err := s.prepare(ctx); err != nil {
+		s.unprepared(ctx, err)
+		return
+	}
+	// From here on an interrupt leaves a little time: the old one may be gone already.
+	work, cancel := linger(ctx, finishGrace)
+	defer cancel()
+	stopTimer := patiently(release)
+	err = s.start(work)
+	stopTimer()
+	release()
+	if err != nil {
+		s.unready(ctx, work, nil, err)
+		return
+	}
+	if s.noWait {
+		s.started()
+		return
+	}
+	v, err := s.await(work, s.newRules())
+	if v != nil || err != nil {
+		s.unready(ctx, work, v, err)
+		return
+	}
+	s.ready(work)
+}
+
+// prepare does what can be done while the old one runs, and makes sure that nothing of what follows is missed.
+func (s *step) prepare(ctx context.Context) error {
+	spent, stop := s.budget.spend(ctx)
+	defer stop()
+	if err := s.session.Prepare(spent, s.work, s.work.Fingerprint(s.key), s.progress); err != nil {
+		return because(spent, err)
+	}
+	if s.watch != nil {
+		if err := s.watch.sync(spent); err != nil {
+			return because(spent, err)
+		}
+	}
+	return context.Cause(ctx) // no replacement begins after an interrupt
+}
+
+// start replaces the old instance. One that is kept since an earlier update stays kept until the update has proved
+// ready; where it has, unnoticed, that is made up for first, or what ran well would be thrown away.
+func (s *step) start(ctx context.Context) error {
+	spent, stop := s.budget.spend(ctx)
+	defer stop()
+	if s.old.Unfinished && s.wasReady {
+		if err := s.session.Commit(spent, s.change.Daemon); err != nil {
+			return because(spent, err)
+		}
+	}
+	return because(spent, s.session.Start(spent, s.change.Daemon, s.wasReady, s.progress))
+}
+
+// started ends a step that nobody waits for. An update stays unconfirmed: the next up confirms it, or undoes it.
+func (s *step) started() {
+	s.report.Outcome = OutcomeStarted
+	s.emit(KindStarted, "started, not waited for")
+	if s.change.Resume || s.change.Action == Update && s.kept() {
+		s.emit(KindUnfinished, "the previous instance is kept until an up sees this one ready")
+	}
+}
+
+// confirm looks after a daemon that runs what it should: is it ready, and was its last update ever confirmed?
+func (s *step) confirm(ctx context.Context) {
+	if s.noWait && !s.wasReady {
+		s.started()
+		return
+	}
+	if s.change.Resume {
+		s.emit(KindUnfinished, "its last update was not confirmed; this is taken up again")
+	}
+	var v *Verdict
+	var err error
+	if !s.wasReady {
+		rules := s.newRules()
+		rules.origin, rules.replaced = found, nil
+		v, err = s.await(ctx, rules)
+	}
+	switch {
+	case v == nil && err == nil:
+		s.ready(ctx)
+	case v == nil && ctx.Err() != nil:
+		s.interrupted("not waited for any longer")
+	case s.change.Resume:
+		s.unready(ctx, ctx, v, err)
+	case v == nil:
+		s.fail(ctx, verdictOf(s.change.Daemon, err))
+	default:
+		s.fail(ctx, v)
+	}
+}
+
+// newRules are the rules for a new instance.
+func (s *step) newRules() rules {
+	left := s.budget.remaining()
+	return rules{
+		settle: s.work.Settle, allowed: s.work.StartFailuresAllowed, checked: s.work.Health != nil,
+		deadline: time.Now().Add(left), timeout: s.timeout,
+		replaced: map[string]bool{s.old.Instance: s.exists && s.old.Instance != ""},
+	}
+}
+
+// await waits until the daemon is ready by the rules, or will not be.
+func (s *step) await(ctx context.Context, rules rules) (*Verdict, error) {
+	if s.watch == nil {
+		return nil, blind{errors.New("cannot wait for " + s.change.Daemon + ": its stack is not watched")}
+	}
+	v, err := s.watch.wait(ctx, s.change.Daemon, &judge{rules: rules}, s.look)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return nil, blind{err}
+	case v != nil:
+		v.Daemon = s.change.Daemon
+	}
+	return v, err
+}
+
+// look tells a look that counts, where it differs from the last one.
+func (s *step) look(o Observation) {
+	same := s.last.Instance == o.Instance && s.last.State == o.State && s.last.Health == o.Health &&
+		s.last.Restarts == o.Restarts && s.last.StartedAt.Equal(o.StartedAt)
+	s.last = o
+	if !same {
+		s.events.emit(Event{Daemon: s.change.Daemon, Kind: KindState, Observation: &o})
+	}
+}
+
+func (s *step) progress(p Progress) {
+	s.budget.follow(p)
+	s.events.emit(Event{Daemon: s.change.Daemon, Kind: KindProgress, Progress: &p})
+}
+
+func (s *step) emit(kind EventKind, message string) {
+	s.events.emit(Event{Daemon: s.change.Daemon, Kind: kind, Message: message})
+}
+
+// ready ends a step well. That the kept instance could not be dropped spoils nothing: the next up does it.
+func (s *step) ready(ctx context.Context) {
+	s.report.Outcome = OutcomeReady
+	if s.session != nil && (s.change.Action == Update || s.change.Resume) {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = s.session.Commit(ctx, s.change.Daemon)
+		}
+		if err != nil {
+			s.emit(KindWarning, fmt.Sprintf("cannot drop the previous instance, the next up will: %v", because(ctx, err)))
+		}
+	}
+	s.emit(KindReady, "ready")
+}

@@ -1,0 +1,119 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Restarted is what a restart does with a daemon: the same instance, unchanged, is ended and started again.
+const Restarted Action = "restart"
+
+// RestartOptions says how to restart.
+type RestartOptions struct {
+	Timeout time.Duration // per daemon, the stop grace not counted; 0 is five minutes
+	NoWait  bool
+	Begin   BeginOptions
+}
+
+// Restart ends the daemons named, or all of the stack, and starts them again, and waits until they are ready. Nothing is
+// undone where one does not become so: it is what ran before.
+func Restart(ctx context.Context, p Platform, stack string, daemons []string, opts RestartOptions, sink func(Event)) (Report, error) {
+	events := newBus(sink)
+	defer events.close()
+	if _, _, err := previewRestart(ctx, p, stack, daemons); err != nil {
+		return Report{}, because(ctx, err) // a mistyped name needs no lock
+	}
+	r := newRun(p, stack, events, opts.Timeout)
+	r.noWait = opts.NoWait
+	return r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
+		plan, o, err := previewRestart(ctx, p, stack, daemons)
+		if err != nil {
+			return Report{}, because(ctx, err)
+		}
+		events.emit(Event{Kind: KindPlan, Plan: &plan})
+		steps := r.steps(plan, o, nil)
+		r.each(ctx, steps, (*step).restart)
+		return r.conclude(ctx, plan, steps)
+	})
+}
+
+func previewRestart(ctx context.Context, p Platform, stack string, daemons []string) (Plan, Observed, error) {
+	o, err := p.Observe(ctx, stack, nil)
+	if err != nil {
+		return Plan{}, Observed{}, err
+	}
+	plan := Plan{Stack: stack, Changes: []Change{}}
+	existing := map[string]bool{}
+	for _, d := range o.Daemons {
+		existing[d.Daemon] = true
+		if len(daemons) == 0 || slices.Contains(daemons, d.Daemon) {
+			plan.Changes = append(plan.Changes, Change{Daemon: d.Daemon, Action: Restarted})
+		}
+	}
+	sortChanges(plan.Changes)
+	if len(o.Daemons) == 0 {
+		return plan, o, &Problem{Reason: NotFound, Message: fmt.Sprintf("nothing runs of the stack %q on %s", stack, p.Place())}
+	}
+	return plan, o, checkNames(daemons, existing, fmt.Sprintf("the stack %q runs no daemon", stack))
+}
+
+// restart ends one daemon and starts it again.
+func (s *step) restart(ctx context.Context) {
+	release, err := s.slot(ctx)
+	if err != nil {
+		s.interrupted("not begun")
+		return
+	}
+	defer release()
+	if s.watch != nil {
+		if err := s.watch.sync(ctx); err != nil {
+			s.unprepared(ctx, because(ctx, err))
+			return
+		}
+	}
+	work, cancel := linger(ctx, finishGrace)
+	defer cancel()
+	stopTimer := patiently(release)
+	spent, stop := s.budget.spend(work)
+	err = because(spent, s.session.Restart(spent, s.change.Daemon, s.progress))
+	stop()
+	stopTimer()
+	release()
+	var v *Verdict
+	if err == nil && s.noWait {
+		s.started()
+		return
+	}
+	if err == nil {
+		v, err = s.await(work, s.sameAgain())
+	}
+	if v != nil || err != nil {
+		s.unrestarted(ctx, work, v, err)
+		return
+	}
+	s.ready(work)
+}
+
+// sameAgain are the rules for an instance that was started again.
+func (s *step) sameAgain() rules {
+	return rules{
+		origin: revived, before: s.old.Observation, settle: s.old.Settle, allowed: startFailuresAllowed,
+		deadline: time.Now().Add(s.budget.remaining()), timeout: s.timeout,
+	}
+}
+
+func (s *step) unrestarted(ctx, work context.Context, v *Verdict, err error) {
+	switch {
+	case v == nil && work.Err() != nil:
+		s.interrupted("started again, and not seen ready")
+		return
+	case v == nil && errors.Is(err, errTimeout):
+		v = s.tooSlow()
+	case v == nil:
+		v = verdictOf(s.change.Daemon, err)
+	}
+	s.fail(ctx, v)
+}
