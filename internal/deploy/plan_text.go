@@ -62,6 +62,7 @@ func (p Plan) Summary() string {
 	}
 	add(count[Create], "to create")
 	add(count[Update], "to update")
+	add(count[Restarted], "to restart")
 	add(resumed, "to finish")
 	add(count[Delete], "to delete")
 	add(blocked, "blocked")
@@ -79,7 +80,7 @@ func (c Change) sign() string {
 		return "+"
 	case c.Action == Delete:
 		return "-"
-	case c.Action == Update || c.Resume:
+	case c.Action == Update || c.Action == Restarted || c.Resume:
 		return "~"
 	}
 	return "="
