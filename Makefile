@@ -77,7 +77,7 @@ bench-smoke: build engine
 	bin/bench -alien bin/alien -smoke
 
 bin/docker-compose: test/compose/go.mod
-	CGO_ENABLED=0 go -C test/compose build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd
+	CGO_ENABLED=0 go -C test/compose build -trimpath -ldflags '-s -w -X github.com/docker/compose/v5/internal.Version=v5.6.0' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd
 
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME

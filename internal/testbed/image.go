@@ -49,21 +49,30 @@ func Image(t testing.TB, v Variant) string {
 // Load is Image for a given engine.
 func Load(t testing.TB, api *client.Client, v Variant) string {
 	t.Helper()
-	img := Build(t, v)
-	id, err := img.ConfigName()
+	ref, err := LoadImage(t.Context(), api, v)
 	if err != nil {
-		t.Fatalf("cannot compute the id of image %s: %v", v, err)
-	}
-	ref := "alien-test-daemon:" + id.Hex[:12]
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if have, err := api.ImageInspect(ctx, ref); err == nil && have.ID == id.String() {
-		return ref
-	}
-	if err := load(ctx, api, ref, img); err != nil {
-		t.Fatalf("cannot load image %s: %v", ref, err)
+		t.Fatalf("cannot load image %s: %v", v, err)
 	}
 	return ref
+}
+
+// LoadImage is Load for programs that are no tests.
+func LoadImage(ctx context.Context, api *client.Client, v Variant) (string, error) {
+	img, err := build(v)
+	if err != nil {
+		return "", err
+	}
+	id, err := img.ConfigName()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	ref := "alien-test-daemon:" + id.Hex[:12]
+	if have, err := api.ImageInspect(ctx, ref); err == nil && have.ID == id.String() {
+		return ref, nil
+	}
+	return ref, load(ctx, api, ref, img)
 }
 
 // load streams an image into an engine and reads the answer to its end, which is when the image is there.
