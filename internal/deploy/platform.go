@@ -97,6 +97,7 @@ type BeginOptions struct {
 	LockTimeout time.Duration // 0 does not wait
 	Source      string        // where the manifest came from: recorded on what is made
 	Version     string        // of this tool
+	Command     string        // up, down, restart: LockHolder tells it to those who wait
 	Key         []byte        // the stack's hash key, recorded on what is made
 	// OnWait is told who holds the lock, once per holder, and OnTakeover whose lock was taken over and why.
 	OnWait     func(LockHolder)
@@ -210,7 +211,7 @@ type Observation struct {
 
 // Exit is how a run ended.
 type Exit struct {
-	Code   int       `json:"code"`
+	Code   int       `json:"code"`             // -1 where the runtime does not remember it any more
 	Signal string    `json:"signal,omitempty"` // SIGKILL …, where a signal ended it
 	OOM    bool      `json:"oom,omitempty"`
 	At     time.Time `json:"at"`
