@@ -114,7 +114,7 @@ func (d *decoder) members(n node) ([]node, bool) {
 // member pairs a key with its value.
 func (d *decoder) member(parent node, key, value *yaml.Node) (node, bool) {
 	if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null" {
-		d.errorf(CodeKey, d.location(key, parent.at.Path), "a key must be a word", "write NAME: VALUE")
+		d.errorf(CodeKey, d.location(key, parent.at.Path), "a key must be a word", "write NAME: VALUE; templates such as {{ name }} are not filled in here")
 		return node{}, false
 	}
 	path := join(parent.at.Path, key.Value)

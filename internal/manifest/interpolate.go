@@ -91,7 +91,11 @@ func (e *expansion) reference(depth int, emit bool) {
 		e.operand(name, depth, emit && value == "")
 	case ":?":
 		if message := e.operand(name, depth, false); value == "" && emit && !e.broken {
-			e.slip(CodeRequired, "${"+name, fmt.Sprintf("the environment variable %s is not set: %s", name, message), "set it")
+			state := "not set"
+			if defined {
+				state = "empty"
+			}
+			e.slip(CodeRequired, "${"+name, fmt.Sprintf("the environment variable %s is %s: %s", name, state, message), "set it")
 		}
 	}
 }

@@ -129,6 +129,8 @@ func LoadName(o Options) (string, error) {
 			return "", errors.New(problem.String())
 		}
 	}
+	r.resolve(document)
+	r.findings = nil
 	return r.stackName(document)
 }
 

@@ -52,6 +52,9 @@ func (d *decoder) texts(n node, hint string) []string {
 	if !ok {
 		return nil
 	}
+	if n.isNull() {
+		return nil
+	}
 	texts := make([]string, 0, len(items))
 	for _, item := range items {
 		texts = append(texts, d.text(item))
@@ -121,7 +124,11 @@ func (d *decoder) seconds(n node, into *time.Duration) {
 
 // wrongType says that the node is not what it must be. It never repeats the value: that may be a secret.
 func (d *decoder) wrongType(n node, want, hint string) {
-	d.errorf(CodeType, n.at, fmt.Sprintf("must be %s, not %s", want, n.kind()), hint)
+	is := "not " + n.kind()
+	if n.isNull() {
+		is = "and has no value"
+	}
+	d.errorf(CodeType, n.at, fmt.Sprintf("must be %s, %s", want, is), hint)
 }
 
 // kind says in words what a node is.

@@ -130,14 +130,7 @@ func (s source) control() *Finding {
 }
 
 // locate is the place of a byte.
-func (s source) locate(offset int) Location {
-	loc := Location{File: s.file}
-	loc.Line, loc.Column = position(s.text, offset)
-	if loc.Line <= len(s.lines) {
-		loc.Source = s.lines[loc.Line-1]
-	}
-	return loc
-}
+func (s source) locate(offset int) Location { return s.place(position(s.text, offset)) }
 
 // position is the line and column of a byte, both from 1; columns count characters.
 func position(text []byte, offset int) (line, column int) {

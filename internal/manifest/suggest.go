@@ -23,7 +23,7 @@ func suggest(word string, known []string) string {
 }
 
 // nearest finds the known word that the fewest slips of the keyboard turn into this one. Words that differ in more than
-// a third of their letters are not near; case and separators do not count.
+// a third of their letters are not near, unless one begins with the other; case and separators do not count.
 func nearest(word string, known []string) (string, bool) {
 	plain := fold(word)
 	if len(plain) > 64 {
@@ -31,6 +31,9 @@ func nearest(word string, known []string) (string, bool) {
 	}
 	best, least := "", max(len(plain)/3, 1)+1
 	for _, candidate := range slices.Sorted(slices.Values(known)) {
+		if whole := fold(candidate); len(plain) > 2 && len(whole) > 2 && (strings.HasPrefix(whole, plain) || strings.HasPrefix(plain, whole)) {
+			return candidate, true
+		}
 		if d := distance(plain, fold(candidate)); d < least {
 			best, least = candidate, d
 		}

@@ -9,31 +9,32 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
 
 // parse turns a text into its one document. Nil comes with a finding that says why.
 func parse(src source) (*yaml.Node, *Finding) {
-	documents, err := documents(src.text)
-	if err != nil && strings.Contains(err.Error(), "invalid Unicode character escape") {
-		documents, err = documents2(src.text)
+	found, err := documents(src.text)
+	if err != nil && src.likeJSON() && json.Valid(src.text) {
+		found, err = documents(yamlEscapes(src.text))
 	}
 	if err != nil {
 		problem := src.syntax(err)
 		return nil, &problem
 	}
-	if len(documents) == 0 {
+	if len(found) == 0 {
 		problem := fileFinding(CodeEmpty, src.file, "the file holds nothing but comments", "start with a name and one daemon")
 		return nil, &problem
 	}
-	if len(documents) > 1 {
-		second := documents[1]
+	if len(found) > 1 {
+		second := found[1]
 		problem := fileFinding(CodeDocuments, src.file, "a second document starts here", "keep one stack per file, without a line of ---")
 		problem.Location = src.place(max(second.Line-1, 1), 1)
 		return nil, &problem
 	}
-	return documents[0], nil
+	return found[0], nil
 }
 
 // documents reads every document that holds something.
@@ -60,14 +61,22 @@ func documents(text []byte) (found []*yaml.Node, err error) {
 	return found, nil
 }
 
-// documents2 is documents for JSON that writes characters beyond U+FFFF as two escapes, which YAML does not know.
-func documents2(text []byte) ([]*yaml.Node, error) {
-	pair := regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}`)
-	return documents(pair.ReplaceAllFunc(text, func(escape []byte) []byte {
-		high, _ := strconv.ParseUint(string(escape[2:6]), 16, 32)
-		low, _ := strconv.ParseUint(string(escape[8:12]), 16, 32)
-		return fmt.Appendf(nil, `\U%08X`, 0x10000+(high-0xd800)<<10+(low-0xdc00))
-	}))
+// jsonEscape is one escape of JSON, a pair of them for a character beyond U+FFFF.
+var jsonEscape = regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.`)
+
+// yamlEscapes writes the two escapes of JSON that our parser does not know in the way of YAML.
+func yamlEscapes(text []byte) []byte {
+	return jsonEscape.ReplaceAllFunc(text, func(escape []byte) []byte {
+		switch {
+		case string(escape) == `\/`:
+			return []byte("/")
+		case len(escape) == len(`\ud83d\ude00`):
+			high, _ := strconv.ParseUint(string(escape[2:6]), 16, 32)
+			low, _ := strconv.ParseUint(string(escape[8:12]), 16, 32)
+			return fmt.Appendf(nil, `\U%08X`, 0x10000+(high-0xd800)<<10+(low-0xdc00))
+		}
+		return escape
+	})
 }
 
 // complaint is one of the parser's messages in our words.
@@ -115,9 +124,13 @@ func (s source) syntax(err error) Finding {
 		line = s.firstFailing(said)
 	case strings.Contains(said, "did not find expected"):
 		line++
+	case strings.Contains(said, "end of stream") && !strings.ContainsAny(s.line(line), `"'`):
+		line = 1 // the parser does not name the first line
 	}
 	problem.Location = s.place(line, s.blame(said, line))
-	s.tab(&problem)
+	if !s.likeJSON() {
+		s.tab(&problem)
+	}
 	return problem
 }
 
@@ -148,10 +161,7 @@ func (s source) firstFailing(said string) int {
 
 // blame is the column to point at, as far as the line shows it.
 func (s source) blame(said string, line int) int {
-	text := ""
-	if line <= len(s.lines) {
-		text = s.lines[line-1]
-	}
+	text := s.line(line)
 	find := func(from int, set string) int {
 		if i := strings.IndexAny(text[from:], set); i >= 0 {
 			return len([]rune(text[:from+i])) + 1
@@ -203,23 +213,25 @@ func (s source) jsonError() (Location, string, bool) {
 	return s.locate(max(int(syntax.Offset)-1, 0)), strings.TrimPrefix(syntax.Error(), "json: "), true
 }
 
-// find is the first place of a text at or below a line; the line itself where it is not found.
-func (s source) find(text string, line int) Location { return findIn(s.file, s.lines, text, line) }
-
-func findIn(file string, lines []string, text string, line int) Location {
-	for i := max(line, 1); i <= len(lines); i++ {
-		if column := strings.Index(lines[i-1], text); column >= 0 {
-			return Location{File: file, Line: i, Column: len([]rune(lines[i-1][:column])) + 1, Source: lines[i-1]}
+// find is the first place of a text at or below a line; the line's start where it is not found.
+func (s source) find(text string, line int) Location {
+	for i := max(line, 1); i <= len(s.lines); i++ {
+		if at := strings.Index(s.line(i), text); at >= 0 {
+			return s.place(i, utf8.RuneCountInString(s.line(i)[:at])+1)
 		}
 	}
-	return Location{File: file, Line: line, Column: 1}
+	return s.place(line, 1)
 }
 
 // place is a line and column as a location.
 func (s source) place(line, column int) Location {
-	loc := Location{File: s.file, Line: line, Column: column}
-	if line <= len(s.lines) {
-		loc.Source = s.lines[line-1]
+	return Location{File: s.file, Line: line, Column: column, Source: s.line(line)}
+}
+
+// line is the text of a line, counted from 1; empty where the file has none.
+func (s source) line(number int) string {
+	if number < 1 || number > len(s.lines) {
+		return ""
 	}
-	return loc
+	return s.lines[number-1]
 }
