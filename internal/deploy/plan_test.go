@@ -122,7 +122,7 @@ func TestPlanExplainsFields(t *testing.T) {
 		{"back to a default", wanted("api", func(w *workload.Workload) { w.HostNetwork = true }), wanted("api"),
 			`runtime.networkMode: host → appnet`},
 		{"limits", wanted("api", func(w *workload.Workload) { w.MemoryLimit, w.CPULimit = 128<<20, 100 }),
-			wanted("api", func(w *workload.Workload) { w.MemoryLimit = 1<<30 + 1 }), `cpu: 0.1 removed; memory: 128Mi → 1073741825`},
+			wanted("api", func(w *workload.Workload) { w.MemoryLimit = 1<<30 + 1 }), `cpu.desired: 0.1 removed; memory.desired: 128Mi → 1073741825`},
 		{"health check", wanted("api"), wanted("api", func(w *workload.Workload) { w.Health = health }),
 			`healthCheck.command: ["/h","a b"] added; healthCheck.intervalSeconds: 5 → 10`},
 		{"long value differs at its end", wanted("api", env("L", manifest.Plain(long+"x"))), wanted("api", env("L", manifest.Plain(long+"y"))),

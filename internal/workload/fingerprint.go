@@ -152,11 +152,11 @@ func (f *fields) runtime(w Workload) {
 	}
 }
 
-// limits names the limit as the short form of the manifest does (memory: 128Mi) and the request as the long form's min.
+// limits names both as the long form of the manifest does, of which the short form (memory: 128Mi) is the min.
 func (f *fields) limits(w Workload) {
-	f.add("cpu", formatCPU(w.CPULimit))
+	f.add("cpu.desired", formatCPU(w.CPULimit))
 	f.add("cpu.min", formatCPU(w.CPURequest))
-	f.add("memory", formatMemory(w.MemoryLimit))
+	f.add("memory.desired", formatMemory(w.MemoryLimit))
 	f.add("memory.min", formatMemory(w.MemoryRequest))
 }
 

@@ -45,7 +45,7 @@ func TestHashIsForEver(t *testing.T) {
 		w    Workload
 		want string
 	}{
-		{connector(t), "0d8f389842d65c62273a8404458924946f3634f819bf0b7a635eec01d19ad7f6"},
+		{connector(t), "5a12177e1a14645121aedb132ca05a2d73e02578383793cfc0c836b5caf6ab61"},
 		{plainOne(t), "5b6780390cde5a936caca86fc15a2c1ad83206fc456e2e0ac89d11fa6889cc3d"},
 	} {
 		if got := c.w.Fingerprint(testKey()).Hash; got != c.want {
@@ -114,9 +114,9 @@ func changes() []change {
 		{"HostPID", func(w *Workload) { w.HostPID = false }, []string{"runtime.pidNamespace"}},
 		{"HostNetwork", func(w *Workload) { w.HostNetwork = false }, []string{"runtime.networkMode"}},
 		{"Init", func(w *Workload) { w.Init = false }, []string{"runtime.init"}},
-		{"CPULimit", func(w *Workload) { w.CPULimit++ }, []string{"cpu"}},
+		{"CPULimit", func(w *Workload) { w.CPULimit++ }, []string{"cpu.desired"}},
 		{"CPURequest", func(w *Workload) { w.CPURequest = 1 }, []string{"cpu.min"}},
-		{"MemoryLimit", func(w *Workload) { w.MemoryLimit++ }, []string{"memory"}},
+		{"MemoryLimit", func(w *Workload) { w.MemoryLimit++ }, []string{"memory.desired"}},
 		{"MemoryRequest", func(w *Workload) { w.MemoryRequest = 1 }, []string{"memory.min"}},
 		{"StopGrace", func(w *Workload) { w.StopGrace = 30 * time.Second }, []string{"stopGracePeriodSeconds"}},
 		{"Health", func(w *Workload) { w.Health.Command = nil }, []string{"healthCheck.command"}},

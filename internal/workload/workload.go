@@ -56,7 +56,7 @@ func (w Workload) Name() string { return w.Stack + "-" + w.Daemon }
 
 // Field is one comparable fact of a workload. Value is what people see; of a secret it is a keyed hash.
 type Field struct {
-	Path   string `json:"path"` // as in the manifest: image, environment.LOG_LEVEL, memory
+	Path   string `json:"path"` // as in the manifest: image, environment.LOG_LEVEL, memory.desired
 	Value  string `json:"value"`
 	Secret bool   `json:"secret,omitempty"`
 }
