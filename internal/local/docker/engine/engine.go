@@ -81,7 +81,7 @@ func keepConnections(c *client.Client) error {
 func Negotiate(ctx context.Context, c client.APIClient) error {
 	ping, err := c.Ping(ctx)
 	if err != nil {
-		return Problem(err)
+		return problem(err, c.DaemonHost())
 	}
 	c.NegotiateAPIVersionPing(ping)
 	return checkVersion(c.ClientVersion(), fmt.Sprintf("the Docker engine at %s only has", hidePassword(c.DaemonHost())))

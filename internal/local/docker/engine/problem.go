@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
@@ -79,7 +77,17 @@ var address = regexp.MustCompile(`\b(?:unix|tcp|npipe|https?|ssh)://[^\s"]+`)
 
 // Problem turns an error of the connection to the engine into a *deploy.Problem that says what to do. Any other error,
 // and the end of a context, comes back as it is.
-func Problem(err error) error {
+func Problem(err error) error { return problem(err, address.FindString(textOf(err))) }
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// problem is Problem for an engine whose address is known.
+func problem(err error, at string) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -90,7 +98,7 @@ func Problem(err error) error {
 	text := err.Error()
 	for _, t := range troubles {
 		if containsAny(text, t.words) {
-			return t.problem(err)
+			return t.problem(err, at)
 		}
 	}
 	return trouble{
@@ -98,28 +106,29 @@ func Problem(err error) error {
 		what:   "cannot reach the Docker engine%s",
 		advice: "start Docker, or name another engine with DOCKER_HOST or --docker-context",
 		quote:  !strings.Contains(text, "Is the docker daemon running"),
-	}.problem(err)
+	}.problem(err, at)
 }
 
-// problem is the trouble, with the address that err names.
-func (t trouble) problem(err error) error {
-	at := ""
-	if found := address.FindString(err.Error()); found != "" && !strings.Contains(found, "docker.example.com") {
-		at = " at " + strings.TrimRight(hidePassword(found), ".:")
+// problem is the trouble, with the engine's address. The client has a placeholder for those that it reaches over ssh.
+func (t trouble) problem(err error, at string) error {
+	if strings.Contains(at, "docker.example.com") {
+		at = ""
+	}
+	if at != "" {
+		at = " at " + strings.TrimRight(hidePassword(at), ".:")
 	}
 	p := &deploy.Problem{Reason: t.reason, Message: fmt.Sprintf(t.what, at) + "; " + t.advice}
 	if t.quote {
-		p.Err = err
+		p.Err = errors.New(address.ReplaceAllStringFunc(err.Error(), hidePassword))
 	}
 	return p
 }
 
-// connection says whether err is about reaching the engine, and not an answer of it.
+// connection says whether err is about reaching the engine, and not an answer of it. A wrong protocol and a wrong version
+// are answers too, but there is no connection to speak of.
 func connection(err error) bool {
-	var record tls.RecordHeaderError
-	var unknown x509.UnknownAuthorityError
-	return client.IsErrConnectionFailed(err) || errors.As(err, &record) || errors.As(err, &unknown) ||
-		strings.Contains(err.Error(), "client version") && strings.Contains(err.Error(), "API version")
+	return client.IsErrConnectionFailed(err) ||
+		containsAny(err.Error(), []string{"HTTP request to an HTTPS server", "supported API version is"})
 }
 
 func containsAny(text string, words []string) bool {
