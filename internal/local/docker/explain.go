@@ -1,0 +1,38 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+)
+
+// explain looks for the cause of an exit that the engine does not know: a program that cannot be executed at all ends
+// like one that fails, and only the runtime's own line in the log tells. The line becomes the container's error.
+func (p *platform) explain(ctx context.Context, in *container.InspectResponse) {
+	s := in.State
+	began, over := moment(s.StartedAt), moment(s.FinishedAt)
+	stopped := !s.Running || s.Restarting
+	if !stopped || s.Error != "" || s.ExitCode == 0 || s.ExitCode > 127 && s.ExitCode != 255 || over.Sub(began) > time.Second {
+		return
+	}
+	for line, err := range p.Logs(ctx, in.Config.Labels[labelStack], in.Config.Labels[labelDaemon],
+		deploy.LogQuery{Tail: 1, Instance: in.ID, Since: began}) {
+		if err == nil && runtimeSpeaks(line.Text) {
+			s.Error = line.Text
+		}
+	}
+}
+
+// runtimeSpeaks recognises what the container runtime writes when it cannot execute a program.
+func runtimeSpeaks(line string) bool {
+	if !strings.HasPrefix(line, "exec /") && !strings.Contains(line, "exec user process caused") {
+		return false
+	}
+	p := refusal("", errors.New(line+": unknown"))
+	return p != nil && p.Reason != deploy.ConfigRefused
+}

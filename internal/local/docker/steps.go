@@ -1,0 +1,99 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/client"
+)
+
+// take makes the calls of a list one after the other, and tells about each before it is made. who names the daemon's
+// container in errors.
+func (p *platform) take(ctx context.Context, who string, steps []step, before ...func(step)) error {
+	for _, s := range steps {
+		for _, tell := range before {
+			tell(s)
+		}
+		if err := p.call(ctx, s); err != nil {
+			return failure(s.op, who, err)
+		}
+	}
+	return nil
+}
+
+// call makes one call. All of them may be made twice.
+func (p *platform) call(ctx context.Context, s step) error {
+	switch s.op {
+	case opRename:
+		err := p.api.ContainerRename(ctx, s.id, s.name)
+		if err != nil && containsAny(err.Error(), "is already named", "same name as an old container", "Renaming a container with the same name") {
+			return nil
+		}
+		return err
+	case opHold:
+		return p.policy(ctx, s.id, container.RestartPolicyDisabled)
+	case opRelease:
+		return p.policy(ctx, s.id, container.RestartPolicyUnlessStopped)
+	case opStop:
+		return p.stop(ctx, s.id, container.StopOptions{})
+	case opEnd:
+		return p.stop(ctx, s.id, p.hurry(ctx, s.id))
+	case opStart:
+		return p.api.ContainerStart(ctx, s.id, container.StartOptions{})
+	case opRemove:
+		return p.remove(ctx, s.id)
+	}
+	return fmt.Errorf("there is no step %q", s.op)
+}
+
+func (p *platform) policy(ctx context.Context, id string, name container.RestartPolicyMode) error {
+	_, err := p.api.ContainerUpdate(ctx, id, container.UpdateConfig{RestartPolicy: container.RestartPolicy{Name: name}})
+	return err
+}
+
+// lastMoment is what ending a container leaves of its context's time for the calls that follow.
+const lastMoment = 2 * time.Second
+
+// hurry shortens a container's stop grace to what its context leaves.
+func (p *platform) hurry(ctx context.Context, id string) container.StopOptions {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return container.StopOptions{}
+	}
+	left := max(0, int(time.Until(deadline.Add(-lastMoment)).Seconds()))
+	in, err := p.api.ContainerInspect(ctx, id)
+	if err != nil || in.Config.StopTimeout != nil && *in.Config.StopTimeout <= left {
+		return container.StopOptions{}
+	}
+	return container.StopOptions{Timeout: &left}
+}
+
+// stop ends a container within its own stop grace. One that is gone, or does not run, is stopped.
+func (p *platform) stop(ctx context.Context, id string, opts container.StopOptions) error {
+	if err := p.api.ContainerStop(ctx, id, opts); !client.IsErrNotFound(err) {
+		return err
+	}
+	return nil
+}
+
+// remove takes a container away with the volumes that have no name. One that is gone already is no error.
+func (p *platform) remove(ctx context.Context, id string) error {
+	err := p.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	switch {
+	case client.IsErrNotFound(err):
+		return nil
+	case err != nil && containsAny(err.Error(), "is already in progress"):
+		gone, failed := p.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+		select {
+		case <-gone:
+			return nil
+		case err = <-failed:
+			if client.IsErrNotFound(err) {
+				return nil
+			}
+		}
+	}
+	return err
+}
