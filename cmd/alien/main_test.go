@@ -1,0 +1,59 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite what scripts compare output with")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"alien": main})
+}
+
+// TestScripts runs every script: what a user types, and what he then sees.
+func TestScripts(t *testing.T) {
+	engine := &engineUnderTest{}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "scripts"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               hermetic,
+		Condition:           engine.condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":       exits,
+			"norm":        norm,
+			"valid":       valid,
+			"signal":      signalBackground,
+			"eventually":  eventually,
+			"listeners":   listeners,
+			"connections": connections,
+			"stack":       engine.stack,
+			"image":       engine.image,
+			"crash":       engine.crash,
+			"container":   engine.container,
+		},
+	})
+}
+
+// hermetic gives a script a home of its own and nothing of the developer's environment.
+func hermetic(env *testscript.Env) error {
+	env.Values[callsKey{}] = &calls{counts: map[string]int{}}
+	home := filepath.Join(env.WorkDir, "home")
+	env.Setenv("HOME", home)
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+	env.Setenv("XDG_STATE_HOME", filepath.Join(home, ".local", "state"))
+	env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
+	env.Setenv("XDG_RUNTIME_DIR", filepath.Join(home, "run"))
+	env.Setenv("DOCKER_CONFIG", filepath.Join(home, ".docker"))
+	env.Setenv("ENGINE", os.Getenv("DOCKER_HOST"))
+	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
+		env.Setenv("GOCOVERDIR", dir)
+	}
+	return os.MkdirAll(filepath.Join(home, ".config", "alien"), 0o755)
+}

@@ -1,0 +1,27 @@
+package cli
+
+import "github.com/alienplatform/alien-go/internal/manifest"
+
+// ownCodes explains the codes of errors that arise here and nowhere else.
+func ownCodes() []manifest.CodeInfo {
+	return []manifest.CodeInfo{
+		{Code: codeUsage, Summary: "the command line, the environment or the configuration file is wrong",
+			Details: "A flag, command, argument or configuration entry does not exist or has a value it cannot have. Nothing was done; the exit code is 2.",
+			Fix:     "Follow the hint below the error, or run the command with --help."},
+		{Code: codeFailed, Summary: "an operation failed",
+			Details: "Something went wrong that has no code of its own. The message says what; the exit code is 1.",
+			Fix:     "Read the message. Running the command again is safe: it goes on where the last one stopped."},
+		{Code: codeRefused, Summary: "preflight refused the manifest",
+			Details: "The manifest has errors, each listed with its place and a code of its own. No engine, cluster or registry was contacted; the exit code is 3.",
+			Fix:     "Put the findings right; alien explain CODE says more about each."},
+		{Code: codeUnready, Summary: "a daemon is not ready",
+			Details: "At the last look at least one daemon was not ready, also when its update has been rolled back since. The exit code is 4.",
+			Fix:     "Read the verdict of each daemon: it has the cause, the exit code, the last log lines and a hint."},
+		{Code: codeTimeout, Summary: "the time was up while daemons were still starting",
+			Details: "--timeout ended the waiting for a daemon whose start and health checks had not failed so far. The exit code is 5.",
+			Fix:     "Raise --timeout, or look with alien daemon logs at what the daemon is waiting for."},
+		{Code: codeChanges, Summary: "the target differs from the manifest",
+			Details: "diff --exit-code found changes. This is an answer, not a failure; the exit code is 6.",
+			Fix:     "alien daemon up applies them."},
+	}
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+)
+
+// The exit codes, a published table that scripts rely on.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // an operation failed
+	exitUsage       = 2   // wrong usage
+	exitRefused     = 3   // preflight refused the manifest
+	exitNotReady    = 4   // a daemon failed to become, or is not, ready
+	exitTimeout     = 5   // timed out while still making progress
+	exitChanges     = 6   // diff --exit-code: there are changes
+	exitInterrupted = 130 // SIGINT
+	exitTerminated  = 143 // SIGTERM
+)
+
+// Interrupted is the cause with which main cancels the context on the first signal.
+func Interrupted(signal os.Signal) error { return deploy.Interrupt{Signal: signal} }
+
+// SignalCode is 128 and the signal's number, as shells have it.
+func SignalCode(signal os.Signal) int {
+	if signal == syscall.SIGTERM {
+		return exitTerminated
+	}
+	return exitInterrupted
+}
+
+// interruption gives the signal that ended ctx, if one did.
+func interruption(ctx context.Context) (os.Signal, bool) {
+	var i deploy.Interrupt
+	ok := errors.As(context.Cause(ctx), &i)
+	return i.Signal, ok
+}

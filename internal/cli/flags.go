@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/alienplatform/alien-go/internal/cli/output"
+	"github.com/alienplatform/alien-go/internal/cli/progress"
+	"github.com/alienplatform/alien-go/internal/cli/ui"
+)
+
+// common are the flags that commands share.
+type common struct {
+	output, color                string
+	file, values, stack          string
+	platform, runtime, progress  string
+	context, dockerContext, name string // name is the namespace
+}
+
+func (c *common) addRootFlags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	enum(cmd, f, &c.output, "output", "o", "text", "`format` of the result", "text", "json", "yaml")
+	enum(cmd, f, &c.color, "color", "", "auto", "`when` to use colours", "auto", "always", "never")
+}
+
+func (c *common) addDaemonFlags(d *deps, cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	c.addFile(cmd, f, "f")
+	f.StringVar(&c.values, "values", "", "`path` of a file with what a compiled stack lacks: inputs, bindings, variables, deployment")
+	f.StringVar(&c.stack, "stack", "", "`name` of the stack (default: the manifest's)")
+	enum(cmd, f, &c.platform, "platform", "p", "", "`platform`: local, kubernetes (default: local, unless the manifest lists only kubernetes)",
+		"local", "kubernetes", "aws", "gcp", "azure", "machines", "test")
+	enum(cmd, f, &c.runtime, "runtime", "", "auto", "what runs local daemons: `runtime` auto, docker or process", "auto", "docker", "process")
+	f.StringVar(&c.dockerContext, "docker-context", "", "Docker context `name` (default: Docker's own choice)")
+	f.StringVar(&c.context, "context", "", "Kubernetes context `name`")
+	f.StringVarP(&c.name, "namespace", "n", "", "Kubernetes namespace `name`")
+	enum(cmd, f, &c.progress, "progress", "", "auto", "`how` to show progress: auto, tty, plain, quiet", "auto", "tty", "plain", "quiet")
+	completeFlag(cmd, "stack", d.completeStacks(c))
+	completeFlag(cmd, "values", completeFiles("yaml", "yml", "json"))
+}
+
+func (c *common) addFile(cmd *cobra.Command, f *pflag.FlagSet, short string) {
+	f.StringVarP(&c.file, "file", short, "", "manifest `path`, - for standard input (default: alien.yaml, alien.yml or alien.json, here or above)")
+	completeFlag(cmd, "file", completeFiles("yaml", "yml", "json"))
+}
+
+// format is the output format; it is valid, because the flag takes nothing else.
+func (c *common) format() output.Format { return output.Format(c.output) }
+
+// theme decides whether text on w carries colours: the flag, then NO_COLOR, then whether a capable terminal is there.
+func (d *deps) theme(c *common, w io.Writer) ui.Theme {
+	switch c.color {
+	case "always":
+		return ui.Theme{Color: true}
+	case "never":
+		return ui.Theme{}
+	}
+	if v, _ := d.env("NO_COLOR"); v != "" {
+		return ui.Theme{}
+	}
+	return ui.Theme{Color: isTerminal(w) && d.capable()}
+}
+
+// capable says whether a terminal, where there is one, understands more than lines of text.
+func (d *deps) capable() bool {
+	t, _ := d.env("TERM")
+	return t != "dumb"
+}
+
+// progressMode decides how progress is shown on standard error.
+func (d *deps) progressMode(c *common) progress.Mode {
+	if c.progress != "auto" {
+		return progress.Mode(c.progress)
+	}
+	if ci, _ := d.env("CI"); ci == "" && isTerminal(d.streams.Err) && d.capable() {
+		return progress.TTY
+	}
+	return progress.Plain
+}
+
+// explicitOnly marks flags that neither environment nor configuration may set: what destroys, takes over or removes a
+// safety net has to be asked for each time.
+const explicitOnly = "alien-explicit-only"
+
+func explicit(cmd *cobra.Command, names ...string) {
+	for _, n := range names {
+		if err := cmd.Flags().SetAnnotation(n, explicitOnly, []string{"true"}); err != nil {
+			panic(err) // the flag is added on the line before
+		}
+	}
+}
+
+// word is a flag that takes one of a few words.
+type word struct {
+	value   *string
+	allowed []string
+}
+
+func enum(cmd *cobra.Command, f *pflag.FlagSet, value *string, name, short, def, usage string, allowed ...string) {
+	*value = def
+	f.VarP(&word{value: value, allowed: allowed}, name, short, usage)
+	completeFlag(cmd, name, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// String is the word.
+func (w *word) String() string {
+	if w.value == nil {
+		return ""
+	}
+	return *w.value
+}
+
+// Type is what help shows for it.
+func (w *word) Type() string { return "string" }
+
+// Set takes one of the allowed words.
+func (w *word) Set(s string) error {
+	if !slices.Contains(w.allowed, s) {
+		return fmt.Errorf("it takes %s", strings.Join(w.allowed, ", "))
+	}
+	*w.value = s
+	return nil
+}
+
+// invalidValue is wrong usage of a flag's value, wherever that came from.
+func invalidValue(origin string, f *pflag.Flag, value string, err error) error {
+	hint := ""
+	if w, ok := f.Value.(*word); ok {
+		hint = didYouMean(value, w.allowed)
+	}
+	return usagef(hint, "%s: cannot use %q: %v", origin, value, err)
+}
+
+// refuseFlags ends a command that was given flags it has no use for; those set elsewhere are defaults for other commands.
+func refuseFlags(cmd *cobra.Command, names ...string) error {
+	for _, n := range names {
+		if f := cmd.Flags().Lookup(n); f != nil && f.Changed && !fromElsewhere(f) {
+			return usagef(orHelp("", cmd), "--%s has no meaning for %q", n, cmd.CommandPath())
+		}
+	}
+	return nil
+}
