@@ -187,6 +187,10 @@ func plainValue(file string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return plainBytes(raw)
+}
+
+func plainBytes(raw []byte) (any, error) {
 	found, err := documents(bytes.TrimPrefix(raw, []byte("\ufeff")))
 	if err != nil {
 		if found, err = documents(yamlEscapes(raw)); err != nil {

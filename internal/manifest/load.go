@@ -89,6 +89,25 @@ func sortFindings(findings []Finding) {
 	})
 }
 
+// Merge puts what loading found and what checking the stack found into one list, in the order of the file. What a check says of
+// a value that loading refused already is left out: it is a consequence, such as the empty image of an undefined variable.
+func Merge(loaded, checked []Finding) []Finding {
+	refused := map[string]bool{}
+	for _, f := range loaded {
+		if f.Severity == Error {
+			refused[f.Path] = true
+		}
+	}
+	all := slices.Clone(loaded)
+	for _, f := range checked {
+		if !refused[f.Path] {
+			all = append(all, f)
+		}
+	}
+	sortFindings(all)
+	return all
+}
+
 // Find is the manifest of a directory: the first of alien.yaml, alien.yml and alien.json in it, else in the nearest directory above
 // that has one. The path it gives is relative where dir is.
 func Find(dir string) (string, error) {

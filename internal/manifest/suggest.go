@@ -29,14 +29,18 @@ func nearest(word string, known []string) (string, bool) {
 	if len(plain) > 64 {
 		return "", false
 	}
-	best, least := "", max(len(plain)/3, 1)+1
+	best, least, longer := "", max(len(plain)/3, 1)+1, ""
 	for _, candidate := range slices.Sorted(slices.Values(known)) {
-		if whole := fold(candidate); len(plain) > 2 && len(whole) > 2 && (strings.HasPrefix(whole, plain) || strings.HasPrefix(plain, whole)) {
-			return candidate, true
-		}
-		if d := distance(plain, fold(candidate)); d < least {
+		whole := fold(candidate)
+		if d := distance(plain, whole); d < least {
 			best, least = candidate, d
 		}
+		if begins := strings.HasPrefix(whole, plain) || strings.HasPrefix(plain, whole); begins && min(len(plain), len(whole)) > 2 && longer == "" {
+			longer = candidate
+		}
+	}
+	if best == "" {
+		best = longer
 	}
 	return best, best != ""
 }

@@ -1,0 +1,76 @@
+package manifest
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
+
+// FuzzLoad: whatever the bytes are, loading ends, says where each problem is, and what it accepts the schema accepts.
+func FuzzLoad(f *testing.F) {
+	for _, half := range []string{"valid", "invalid"} {
+		for _, file := range corpusFiles(f, half) {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(raw)
+		}
+	}
+	schema := compileSchema(f)
+	explained := map[string]bool{}
+	for _, info := range Codes() {
+		explained[info.Code] = true
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, findings := Load(Options{Path: "-", Stdin: bytes.NewReader(raw), LookupEnv: environment})
+		if s == nil && len(findings) == 0 {
+			t.Fatal("neither a stack nor a finding")
+		}
+		broken := false
+		for i, finding := range findings {
+			broken = broken || finding.Severity == Error
+			if !explained[finding.Code] || finding.Message == "" || finding.Line < 0 || finding.Line > 0 && finding.Column < 1 {
+				t.Errorf("a bad finding: %+v", finding)
+			}
+			if i > 0 && finding.Line < findings[i-1].Line {
+				t.Errorf("%s comes behind %s", finding, findings[i-1])
+			}
+			_ = finding.Excerpt()
+		}
+		_, _ = LoadName(Options{Path: "-", Stdin: bytes.NewReader(raw), LookupEnv: environment})
+		if broken {
+			return
+		}
+		value, err := plainBytes(raw)
+		if err != nil {
+			t.Skip("the schema cannot be asked")
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("the schema refuses what the loader accepts: %v", err)
+		}
+	})
+}
+
+// FuzzInterpolate: interpolation ends, is bounded, and leaves texts without ${ alone.
+func FuzzInterpolate(f *testing.F) {
+	for _, seed := range []string{"", "$", "${A}", "${A:-b}", "${A:?why}", "$${A}", "${B:-${C:-${A}}}", "${", "${A:-${", "a${RAW}b", "}{$}"} {
+		f.Add(seed)
+	}
+	lookup := func(name string) (string, bool) { return "${" + name + "}", name < "M" }
+	f.Fuzz(func(t *testing.T, text string) {
+		out, slips := (&interpolator{lookup: lookup}).expand(text)
+		if !strings.Contains(text, "${") && (out != text || len(slips) > 0) {
+			t.Errorf("%q became %q, %v", text, out, slips)
+		}
+		if len(out) > 4*len(text) {
+			t.Errorf("%q became %d bytes", text, len(out))
+		}
+		for _, s := range slips {
+			if !strings.Contains(text, s.token) || s.message == "" {
+				t.Errorf("%q gives the slip %+v", text, s)
+			}
+		}
+	})
+}
