@@ -104,7 +104,7 @@ func checkMissingBindings(r *report) {
 	r.eachResource(func(res manifest.Resource, path string) {
 		_, given := res.Bindings[r.target.Platform]
 		users := r.linkedBy(res.ID)
-		if given || len(users) == 0 || hasDefault(res.Type, r.target.Platform) {
+		if given || res.Type == "" || len(users) == 0 || hasDefault(res.Type, r.target.Platform) {
 			return
 		}
 		platform := r.target.Platform

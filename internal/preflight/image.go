@@ -1,7 +1,6 @@
 package preflight
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -67,10 +66,10 @@ func imageProblem(image string) (message, hint string) {
 		return fmt.Sprintf("%q is a URL, not an image", image), fmt.Sprintf("leave out the scheme: %s", rest)
 	}
 	_, err := reference.ParseNormalizedNamed(image)
-	switch {
-	case err == nil:
+	if err == nil {
 		return "", ""
-	case errors.Is(err, reference.ErrNameContainsUppercase):
+	}
+	if _, lower := reference.ParseNormalizedNamed(strings.ToLower(image)); lower == nil {
 		return fmt.Sprintf("%q has capitals in its name", image), "write the name in lower case; only the tag may have capitals"
 	}
 	return fmt.Sprintf("%q is not an image: %v", image, err), want

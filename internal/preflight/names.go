@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/workload"
 )
 
 // maxName is the longest DNS label and the longest Kubernetes label value. Docker allows more.
@@ -74,7 +75,7 @@ func checkDaemonNames(r *report) {
 func checkResourceIDs(r *report) {
 	owners := map[string][]string{}
 	for _, res := range r.stack.Resources {
-		v := BindingVariable(res.ID)
+		v := workload.BindingVariable(res.ID)
 		owners[v] = append(owners[v], res.ID)
 	}
 	r.eachResource(func(res manifest.Resource, path string) {
@@ -82,7 +83,7 @@ func checkResourceIDs(r *report) {
 		if problem == "" {
 			return
 		}
-		variable := BindingVariable(res.ID)
+		variable := workload.BindingVariable(res.ID)
 		if other := otherThan(res.ID, owners[variable]); other != "" {
 			r.fail(BindingCollision, path,
 				fmt.Sprintf("resources %q and %q would both be handed over as %s", other, res.ID, variable),
@@ -100,11 +101,6 @@ func otherThan(id string, ids []string) string {
 		}
 	}
 	return ""
-}
-
-// BindingVariable is the environment variable that carries a resource's binding.
-func BindingVariable(id string) string {
-	return "ALIEN_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_")) + "_BINDING"
 }
 
 // checkNameLength: containers and Deployments are called <stack>-<daemon>, and that is a label's value too.

@@ -5,6 +5,7 @@
 package preflight
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/alienplatform/alien-go/internal/manifest"
@@ -21,9 +22,15 @@ func Check(stack *manifest.Stack, target manifest.Target) []manifest.Finding {
 
 // CheckAll checks the stack for several targets. What depends on no target, or on the platform only, is found once.
 func CheckAll(stack *manifest.Stack, targets []manifest.Target) []manifest.Finding {
-	all := run(report{stack: stack}, stackChecks())
+	return CheckLoaded(stack, nil, targets)
+}
+
+// CheckLoaded adds what there is to find to what loading found, in file order. Where loading reported an error, what
+// would only follow from it is left out: a field of the wrong type is not also empty.
+func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target) []manifest.Finding {
+	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded}, stackChecks()))
 	for _, target := range targets {
-		at := report{stack: stack, target: target}
+		at := report{stack: stack, loaded: loaded, target: target}
 		found := run(at, []check{checkPlatform})
 		if deployable(target.Platform) {
 			found = append(found, run(at, targetChecks())...)
@@ -70,6 +77,7 @@ func run(r report, checks []check) []manifest.Finding {
 // report collects what the checks find about one stack and one target; stackChecks see no target.
 type report struct {
 	stack    *manifest.Stack
+	loaded   []manifest.Finding // what loading found
 	target   manifest.Target
 	findings []manifest.Finding
 }
@@ -100,10 +108,22 @@ func (r *report) failTarget(code, path, message, hint string) {
 
 func (r *report) add(f manifest.Finding, path string) {
 	f.Location = r.stack.At(path)
+	if r.told(f.Location, r.stack.Stated(path)) {
+		return
+	}
 	if f.Path == "" {
 		f.Path = path // a stack that was not read from a file has no positions
 	}
 	r.findings = append(r.findings, f)
+}
+
+// told says whether loading already reported what is at a place. That something is missing there only explains what
+// is not stated.
+func (r *report) told(at manifest.Location, stated bool) bool {
+	return slices.ContainsFunc(r.loaded, func(f manifest.Finding) bool {
+		same := f.File == at.File && f.Path == at.Path // an error inside a text has a column of its own
+		return f.Severity == manifest.Error && same && (f.Code != manifest.CodeMissing || !stated)
+	})
 }
 
 // eachDaemon calls do with every daemon and its model path.
@@ -125,8 +145,5 @@ func resourcePath(id string) string { return "resources." + id }
 
 // inFileOrder leaves findings of the same place, or without one, in the order of the checks.
 func inFileOrder(a, b manifest.Finding) int {
-	if a.Line != b.Line {
-		return a.Line - b.Line
-	}
-	return a.Column - b.Column
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
