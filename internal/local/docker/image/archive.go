@@ -73,20 +73,25 @@ func (a archive) open(host platform) (*packed, error) {
 	if err != nil {
 		return nil, a.invalid(err)
 	}
-	var img *packed
-	if a.kind == dockerArchive {
-		img, err = openDocker(src, ref)
-	} else {
-		img, err = openOCI(src, ref, host)
-	}
-	if err == nil {
-		err = img.check()
-	}
+	img, err := a.find(src, ref, host)
 	if err != nil {
 		_ = src.Close()
 		return nil, a.invalid(err)
 	}
 	return img, nil
+}
+
+// find finds the image among the archive's files.
+func (a archive) find(src source, ref string, host platform) (img *packed, err error) {
+	if a.kind == dockerArchive {
+		img, err = openDocker(src, ref)
+	} else {
+		img, err = openOCI(src, ref, host)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return img, img.check()
 }
 
 func (a archive) source(path string) (source, error) {

@@ -56,9 +56,14 @@ func (d dir) open(name string) (io.ReadCloser, error) { return d.Open(filepath.F
 
 // tarball is a tar file that is read in place, by the offsets of its files.
 type tarball struct {
-	file  *os.File
-	files map[string]entry
-	temp  string // directory to remove in the end
+	content contents
+	files   map[string]entry
+	close   func() error
+}
+
+type contents interface {
+	io.ReadSeeker
+	io.ReaderAt
 }
 
 type entry struct {
@@ -71,8 +76,8 @@ func openTar(path string) (source, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tarball{file: file, files: map[string]entry{}}
-	if err = t.unpack(); err == nil {
+	t := &tarball{content: file, close: file.Close}
+	if err = t.unpack(file); err == nil {
 		err = t.index()
 	}
 	if err != nil {
@@ -83,41 +88,57 @@ func openTar(path string) (source, error) {
 }
 
 // unpack puts a temporary file in the place of a compressed one, so that it can be read in any order.
-func (t *tarball) unpack() error {
-	if info, err := t.file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, errors.New("it is not a file"))
+func (t *tarball) unpack(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("it is not a file")
 	}
 	head := make([]byte, len(gzipMagic))
-	if n, _ := t.file.ReadAt(head, 0); string(head[:n]) != gzipMagic {
+	if n, _ := file.ReadAt(head, 0); string(head[:n]) != gzipMagic {
 		return nil
 	}
-	unzip, err := gzip.NewReader(bufio.NewReader(t.file))
+	defer file.Close()
+	dir, err := os.MkdirTemp("", "alien-image-")
+	if err != nil {
+		return err
+	}
+	t.close = func() error { return os.RemoveAll(dir) }
+	out, err := os.Create(filepath.Join(dir, "image.tar"))
+	if err != nil {
+		return err
+	}
+	t.content = out
+	t.close = func() error { return errors.Join(out.Close(), os.RemoveAll(dir)) }
+	if err := gunzip(out, file); err != nil {
+		return err
+	}
+	_, err = out.Seek(0, io.SeekStart)
+	return err
+}
+
+func gunzip(out io.Writer, in io.Reader) error {
+	unzip, err := gzip.NewReader(bufio.NewReader(in))
 	if err != nil {
 		return fmt.Errorf("its compression is broken: %w", err)
 	}
-	compressed := t.file
-	defer compressed.Close()
-	if t.temp, err = os.MkdirTemp("", "alien-image-"); err != nil {
-		return err
-	}
-	if t.file, err = os.Create(filepath.Join(t.temp, "image.tar")); err != nil {
-		return err
-	}
-	n, err := io.Copy(t.file, io.LimitReader(unzip, unpackLimit+1))
+	n, err := io.Copy(out, io.LimitReader(unzip, unpackLimit+1))
 	if err != nil {
-		return fmt.Errorf("its compression is broken: %w", err)
+		return fmt.Errorf("it cannot be decompressed: %w", err)
 	}
 	if n > unpackLimit {
 		return fmt.Errorf("it unpacks to more than %d bytes", int64(unpackLimit))
 	}
-	_, err = t.file.Seek(0, io.SeekStart)
-	return err
+	return nil
 }
 
-// index notes where each file begins. The tar reader reads exactly its headers from a file and skips the rest, so
-// after a header the file stands where the content begins.
+// index notes where each file begins. The tar reader reads exactly its headers and skips the rest, so after a header the
+// content stands at the beginning of the file.
 func (t *tarball) index() error {
-	headers := tar.NewReader(t.file)
+	t.files = map[string]entry{}
+	headers := tar.NewReader(t.content)
 	for {
 		h, err := headers.Next()
 		if err == io.EOF {
@@ -144,7 +165,7 @@ func (t *tarball) note(h *tar.Header) error {
 				return fmt.Errorf("its %s is a sparse file", name)
 			}
 		}
-		offset, err := t.file.Seek(0, io.SeekCurrent)
+		offset, err := t.content.Seek(0, io.SeekCurrent)
 		t.files[name] = entry{offset: offset, size: h.Size}
 		return err
 	case tar.TypeSymlink:
@@ -178,13 +199,7 @@ func (t *tarball) size(name string) (int64, error) {
 
 func (t *tarball) open(name string) (io.ReadCloser, error) {
 	e, err := t.find(name)
-	return io.NopCloser(io.NewSectionReader(t.file, e.offset, e.size)), err
+	return io.NopCloser(io.NewSectionReader(t.content, e.offset, e.size)), err
 }
 
-func (t *tarball) Close() error {
-	err := t.file.Close()
-	if t.temp != "" {
-		err = errors.Join(err, os.RemoveAll(t.temp))
-	}
-	return err
-}
+func (t *tarball) Close() error { return t.close() }
