@@ -28,6 +28,9 @@ type step struct {
 // blind is the error of a wait that could not look any more. It says nothing about the daemon.
 type blind struct{ error }
 
+// Unwrap gives the cause, which may be a *Problem.
+func (b blind) Unwrap() error { return b.error }
+
 // waits says whether the step may have to wait for readiness.
 func (s *step) waits() bool {
 	switch {

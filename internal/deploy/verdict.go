@@ -50,13 +50,13 @@ func (j *judge) crashed() *Verdict {
 	case e.Code == 0 && e.Signal == "":
 		return j.verdict(ExitedZero, "it ended by itself, without an error (exit code 0); it ended "+times+" while it started", "")
 	default:
-		return j.verdict(CrashLoop, "it ended "+times+" while it started, the last time "+exitText(*e), "")
+		return j.verdict(CrashLoop, "it ended "+times+" while it started; the last run "+exitText(*e), "")
 	}
 }
 
 // timedOut says what was still missing, and what was last seen.
 func (j *judge) timedOut() *Verdict {
-	message := fmt.Sprintf("it was not ready within %s: still waiting %s; last seen %s", j.timeout, j.missing(), j.lastSeen())
+	message := fmt.Sprintf("it was not ready within %s: still waiting %s; %s", j.timeout, j.missing(), j.lastSeen())
 	return j.verdict(StartTimeout, message, "")
 }
 
@@ -75,9 +75,9 @@ func (j *judge) missing() string {
 
 func (j *judge) lastSeen() string {
 	if !j.seen {
-		return "not at all"
+		return "nothing was seen of it"
 	}
-	text := string(j.last.State)
+	text := "last seen " + string(j.last.State)
 	if j.last.Health != NoCheck {
 		text += ", health " + string(j.last.Health)
 	}

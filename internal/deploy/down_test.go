@@ -1,0 +1,146 @@
+package deploy
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+func (b *bench) down(opts DownOptions) (Report, error) {
+	return Down(b.t.Context(), b, "edge", opts, b.sink)
+}
+
+func TestDown(t *testing.T) {
+	data := []Data{{Name: "edge-reports", Resource: "reports"}}
+	tests := []struct {
+		name     string
+		opts     DownOptions
+		outcomes []string
+		runs     []string
+		kept     []Data
+		told     []string
+	}{
+		{"the whole stack", DownOptions{}, []string{"a removed", "b removed"}, nil, data, []string{"plan", "kept-data"}},
+		{"one daemon", DownOptions{Only: []string{"a"}}, []string{"a removed"}, []string{"b good:1 running"}, data, []string{"plan", "kept-data"}},
+		{"with data", DownOptions{DeleteData: true}, []string{"a removed", "b removed"}, nil, nil, []string{"plan", "data-removed"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
+				b.data = slices.Clone(data)
+				r, err := b.down(test.opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.want("outcomes", outcomes(r), test.outcomes...)
+				b.want("what runs", b.images(), test.runs...)
+				b.want("told", b.told(""), test.told...)
+				if !slices.Equal(r.Data, test.kept) || !slices.Equal(b.data, test.kept) && len(b.data)+len(test.kept) > 0 {
+					t.Errorf("kept %v and %v, want %v", r.Data, b.data, test.kept)
+				}
+			})
+		})
+	}
+}
+
+func TestDownOfNothing(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		r, err := b.down(DownOptions{})
+		if err != nil || len(r.Daemons) != 0 {
+			t.Errorf("%v, %v", r, err)
+		}
+		b.want("calls", b.called(""), "observe")
+	})
+}
+
+func TestDownTooSlow(t *testing.T) {
+	bubble(t, stackOf("a stubborn:1", "b good:1"), func(b *bench) {
+		b.data = []Data{{Name: "edge-reports", Resource: "reports"}}
+		r, err := b.down(DownOptions{Timeout: 10 * time.Second, DeleteData: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want("outcomes", outcomes(r), "a timed-out STOP_TIMEOUT", "b removed")
+		if len(b.data) != 1 {
+			t.Error("data was deleted while a daemon may use it")
+		}
+	})
+}
+
+func TestDownFails(t *testing.T) {
+	bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
+		b.hook = func(call string) error {
+			if call == "remove a" {
+				return errors.New("device busy")
+			}
+			return nil
+		}
+		r, err := b.down(DownOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want("outcomes", outcomes(r), "a failed OPERATION_FAILED", "b removed")
+		if m := r.Daemons[0].Verdict.Message; m != "device busy" {
+			t.Errorf("message %q", m)
+		}
+	})
+}
+
+func TestRestart(t *testing.T) {
+	restart := func(b *bench, opts RestartOptions, names ...string) (Report, error) {
+		return Restart(b.t.Context(), b, "edge", names, opts, b.sink)
+	}
+	t.Run("ready", func(t *testing.T) {
+		bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
+			before := b.daemons["a"].current.StartedAt
+			r, err := restart(b, RestartOptions{}, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want("outcomes", outcomes(r), "a ready")
+			b.want("calls", b.called("restart"), "restart a")
+			if !r.Daemons[0].Final.StartedAt.After(before) || r.Daemons[0].Took < 500*time.Millisecond {
+				t.Errorf("report %+v", r.Daemons[0])
+			}
+		})
+	})
+	t.Run("all, not waited for", func(t *testing.T) {
+		bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
+			r, err := restart(b, RestartOptions{NoWait: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want("outcomes", outcomes(r), "a started", "b started")
+		})
+	})
+	t.Run("fails", func(t *testing.T) {
+		bubble(t, nil, func(b *bench) {
+			b.mustUp(stackOf("a sick:1"), UpOptions{NoWait: true})
+			r, err := restart(b, RestartOptions{}, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want("outcomes", outcomes(r), "a failed UNHEALTHY")
+			if len(b.called("undo")) > 0 {
+				t.Error("a restart was undone")
+			}
+		})
+	})
+	for name, first := range map[string]string{"a daemon that is not there": "a good:1", "a stack that is not there": ""} {
+		t.Run(name, func(t *testing.T) {
+			stack := stackOf(first)
+			if first == "" {
+				stack = nil
+			}
+			bubble(t, stack, func(b *bench) {
+				_, err := restart(b, RestartOptions{}, "c")
+				var p *Problem
+				if !errors.As(err, &p) || p.Reason != NotFound {
+					t.Errorf("error %v, want NOT_FOUND", err)
+				}
+				b.want("changes", b.called("begin"))
+			})
+		})
+	}
+}

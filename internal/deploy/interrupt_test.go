@@ -1,0 +1,174 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/workload"
+)
+
+// interruptAt runs an up that is interrupted when a call comes.
+func (b *bench) interruptAt(call string, ws []workload.Workload, opts UpOptions) (Report, time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(b.t.Context())
+	defer cancel(nil)
+	var when time.Time
+	b.hook = func(c string) error {
+		if c == call && when.IsZero() {
+			when = time.Now()
+			cancel(Interrupt{syscall.SIGTERM})
+		}
+		return nil
+	}
+	r, err := Up(ctx, b, "edge", ws, opts, b.sink)
+	b.hook = nil
+	return r, time.Since(when), err
+}
+
+func TestUpInterrupted(t *testing.T) {
+	tests := []struct {
+		name, call string
+		before, to string
+		outcome    string
+		runs       string
+	}{
+		{"before the old one is touched", "prepare a", "good:1", "good:2", "a interrupted", "a good:1 running"},
+		{"while it is replaced, and it becomes ready soon", "stopped a", "good:1", "good:2", "a ready", "a good:2 running"},
+		{"while it is started, and it becomes ready soon", "start(keep=true) a", "good:1", "good:2", "a ready", "a good:2 running"},
+		{"while it is started, and it does not become ready", "start(keep=true) a", "good:1", "slow:2", "a interrupted", "a good:1 running"},
+		{"while the old one takes its stop grace", "start(keep=true) a", "stubborn:1", "good:2", "a interrupted", "a stubborn:1 running"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, stackOf("a "+test.before), func(b *bench) {
+				r, took, err := b.interruptAt(test.call, stackOf("a "+test.to), UpOptions{})
+				var i Interrupt
+				if !errors.As(err, &i) || i.Signal != syscall.SIGTERM {
+					t.Errorf("error %v, want the interrupt", err)
+				}
+				if took > 5*time.Second {
+					t.Errorf("took %v after the interrupt", took)
+				}
+				b.want("outcomes", outcomes(r), test.outcome)
+				b.want("what runs", b.images(), test.runs)
+			})
+		})
+	}
+}
+
+// A daemon whose turn has not come is not begun; what was asked for first is finished.
+func TestInterruptBeginsNothingNew(t *testing.T) {
+	bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
+		ctx, cancel := context.WithCancelCause(b.t.Context())
+		b.hook = func(call string) error {
+			switch call {
+			case "prepare b":
+				<-time.After(time.Second) // a is being replaced by then
+			case "stopped a":
+				cancel(Interrupt{syscall.SIGINT})
+			}
+			return nil
+		}
+		r, err := Up(ctx, b, "edge", stackOf("a good:2", "b good:2"), UpOptions{}, b.sink)
+		if !errors.As(err, new(Interrupt)) {
+			t.Errorf("error %v, want the interrupt", err)
+		}
+		b.want("outcomes", outcomes(r), "a ready", "b interrupted")
+		b.want("what runs", b.images(), "a good:2 running", "b good:1 running")
+		b.want("told of b", b.told("b"), "interrupted")
+	})
+}
+
+// Without the lock nothing is changed any more: the fake would say so.
+func TestLostLock(t *testing.T) {
+	for _, call := range []string{"prepare a", "start(keep=true) a", "stopped a"} {
+		t.Run(call, func(t *testing.T) {
+			bubble(t, stackOf("a good:1"), func(b *bench) {
+				b.hook = func(c string) error {
+					if c == call {
+						b.mu.Lock()
+						close(b.lost)
+						b.mu.Unlock()
+						<-time.After(time.Millisecond) // as long as a call takes to notice
+					}
+					return nil
+				}
+				r, err := b.up(stackOf("a good:2"), UpOptions{})
+				var p *Problem
+				if !errors.As(err, &p) || p.Reason != LockLost {
+					t.Errorf("error %v, want LOCK_LOST", err)
+				}
+				b.want("outcomes", outcomes(r), "a interrupted")
+				if n := len(b.called("undo")) + len(b.called("commit")); n > 0 {
+					t.Errorf("changed without the lock: %v", b.called(""))
+				}
+				b.hook = nil
+				b.want("the next up", b.mustUp(stackOf("a good:2"), UpOptions{}), "a ready")
+			})
+		})
+	}
+}
+
+func TestLinger(t *testing.T) {
+	cause := Interrupt{syscall.SIGINT}
+	tests := []struct {
+		name  string
+		cause error
+		when  time.Duration // of the end, before linger if negative
+		want  time.Duration // when the lingering context ends
+	}{
+		{"ended before", cause, -1, 2 * time.Second},
+		{"ends later", cause, time.Second, 3 * time.Second},
+		{"lock lost before", errLockLost, -1, 0},
+		{"lock lost later", errLockLost, time.Second, time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, nil, func(b *bench) {
+				ctx, cancel := context.WithCancelCause(b.t.Context())
+				began := time.Now()
+				if test.when < 0 {
+					cancel(test.cause)
+				}
+				work, done := linger(ctx, 2*time.Second)
+				defer done()
+				if test.when >= 0 {
+					<-time.After(test.when)
+					cancel(test.cause)
+				}
+				<-work.Done()
+				if got := time.Since(began); got != test.want || !errors.Is(context.Cause(work), test.cause) {
+					t.Errorf("ended after %v for %v, want %v", got, context.Cause(work), test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestBudget(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		budget := newBudget(10 * time.Second)
+		ctx, stop := budget.spend(b.t.Context())
+		<-time.After(3 * time.Second)
+		budget.follow(Progress{Phase: Stopping})
+		<-time.After(time.Hour)
+		budget.follow(Progress{Phase: Launching})
+		<-time.After(2 * time.Second)
+		stop()
+		if left := budget.remaining(); left != 5*time.Second {
+			t.Errorf("%v left, want 5s", left)
+		}
+		if !errors.Is(context.Cause(ctx), context.Canceled) {
+			t.Errorf("ended for %v", context.Cause(ctx))
+		}
+		began := time.Now()
+		ctx, stop = budget.spend(b.t.Context())
+		defer stop()
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), errTimeout) || time.Since(began) != 5*time.Second {
+			t.Errorf("ended for %v after %v", context.Cause(ctx), time.Since(began))
+		}
+	})
+}
