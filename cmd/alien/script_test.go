@@ -67,7 +67,7 @@ func volatile() []replacement {
 		{`sha256:[0-9a-f]{64}`, "<DIGEST>"},
 		{`\b[0-9a-f]{64}\b`, "<ID>"},
 		{`\b[0-9a-f]{12}\b`, "<SHORT>"},
-		{`\b(\d+\.\d+s|\d+m\d\ds|\d\d+s)`, "<DURATION>"},
+		{`\b(\d+ms|\d+\.\d+s|\d+m\d\ds|\d+s)\b`, "<DURATION>"},
 		{`("tookSeconds"|"uptimeSeconds"): [0-9.]+`, "$1: 0"},
 		{`(?m)[^ "\n]+ \([^ ()"]+@[^ ()"]+\)`, "<SOURCE>"},
 		{`docker \([^)]*\)`, "<PLACE>"},

@@ -165,6 +165,9 @@ func uptime(s deploy.Status) string {
 	if s.State != deploy.Running {
 		return "-"
 	}
+	if s.UptimeSeconds < 10 {
+		return fmt.Sprintf("%ds", s.UptimeSeconds)
+	}
 	return ui.Duration(time.Duration(s.UptimeSeconds) * time.Second)
 }
 

@@ -33,17 +33,9 @@ func (d *deps) target(cmd *cobra.Command, c *common, stack *manifest.Stack) (man
 	}
 	t.Runtime = manifest.Runtime(c.runtime)
 	if c.runtime == "auto" {
-		t.Runtime = d.autoRuntime(c)
+		t.Runtime = autoRuntime(d, c)
 	}
 	return t, nil
-}
-
-// autoRuntime is what runs local daemons when nobody said so; it looks, and talks to nothing.
-func (d *deps) autoRuntime(c *common) manifest.Runtime {
-	if c.dockerContext != "" {
-		return manifest.Docker
-	}
-	return manifest.Docker
 }
 
 // pinned holds the flags against the cluster that the manifest insists on.

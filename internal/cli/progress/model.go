@@ -12,7 +12,10 @@ import (
 )
 
 // Model is what is known of a change so far. Events make it; frames and lines are drawn from it.
-type Model struct{ rows []row }
+type Model struct {
+	rows    []row
+	planned bool
+}
 
 // row is one daemon.
 type row struct {
@@ -41,6 +44,9 @@ func (m *Model) Apply(e deploy.Event) string {
 	if e.Daemon == "" {
 		return note(e)
 	}
+	if m.planned && e.Kind == deploy.KindReady && !m.has(e.Daemon) {
+		return "" // unchanged, and ready as it was before
+	}
 	r := m.row(e)
 	before, restarts := r.label, r.restarts
 	if !r.update(e) {
@@ -49,11 +55,15 @@ func (m *Model) Apply(e deploy.Event) string {
 	if r.label == before && r.restarts == restarts {
 		return ""
 	}
+	if !r.to.IsZero() {
+		return fmt.Sprintf("%s: %s (%s)", r.daemon, r.words(), ui.Duration(r.elapsed(r.to)))
+	}
 	return r.daemon + ": " + r.words()
 }
 
 // plan gives every daemon that is going to change its row at once, so that the block does not grow while it is watched.
 func (m *Model) plan(e deploy.Event) string {
+	m.planned = true
 	for _, c := range e.Plan.Changes {
 		if c.Action != deploy.Unchanged || c.Resume {
 			m.row(deploy.Event{Time: e.Time, Daemon: c.Daemon}).label = "waiting"
@@ -71,6 +81,10 @@ func note(e deploy.Event) string {
 		return ""
 	}
 	return e.Message
+}
+
+func (m *Model) has(daemon string) bool {
+	return slices.ContainsFunc(m.rows, func(r row) bool { return r.daemon == daemon })
 }
 
 // row finds the row of an event's daemon, or makes it in its place by name.

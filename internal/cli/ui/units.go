@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// Duration is a length of time at the precision people want: 0.4s, 12s, 3m05s, 2h10m, 5d3h.
+// Duration is a length of time at the precision people want: 40ms, 0.4s, 12s, 3m05s, 2h10m, 5d3h.
 func Duration(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "0s"
+		return "0ms"
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%dms", d.Milliseconds())
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Truncate(100*time.Millisecond).Seconds())
 	case d < time.Minute:
