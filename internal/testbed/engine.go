@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
@@ -86,7 +87,7 @@ func RemoveContainer(t testing.TB, api *client.Client, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err == nil || client.IsErrNotFound(err) {
+	if err == nil || cerrdefs.IsNotFound(err) {
 		return
 	}
 	if !strings.Contains(err.Error(), "already in progress") {
@@ -97,7 +98,7 @@ func RemoveContainer(t testing.TB, api *client.Client, id string) {
 	select {
 	case <-gone:
 	case err := <-failed:
-		if !client.IsErrNotFound(err) {
+		if !cerrdefs.IsNotFound(err) {
 			t.Errorf("cannot see container %s removed: %v", id, err)
 		}
 	}
