@@ -116,6 +116,7 @@ type op string
 const (
 	opCreate  op = "create" // never a step of a list: it has more to say than an id
 	opRename  op = "rename"
+	opAside   op = "aside"   // rename, and stop what the engine cannot rename while it waits to start it again
 	opHold    op = "hold"    // restart policy "no"
 	opRelease op = "release" // restart policy "unless-stopped"
 	opStop    op = "stop"
@@ -128,7 +129,7 @@ const (
 type step struct {
 	op   op
 	id   string
-	name string // the new name, for opRename
+	name string // the new name, for opRename and opAside
 }
 
 // String prints a step in tests and errors.
@@ -145,7 +146,11 @@ func (f family) replacement(fresh, called string, keep bool) []step {
 	}
 	old := f.current
 	if old != nil && old.id == fresh {
-		return append(steps, step{op: opStart, id: fresh}) // an attempt before got to its end, or failed
+		steps = append(steps, step{op: opStart, id: fresh}) // an attempt before got this far
+		for _, m := range f.leftovers {
+			steps = append(steps, step{op: opRemove, id: m.id})
+		}
+		return steps
 	}
 	name := f.name + retiredSuffix
 	if keep && f.previous == nil {
@@ -155,7 +160,7 @@ func (f family) replacement(fresh, called string, keep bool) []step {
 	case f.aside():
 		name = old.name // an attempt before got this far
 	case old != nil:
-		steps = append(steps, step{opRename, old.id, name})
+		steps = append(steps, step{opAside, old.id, name})
 	}
 	if called != f.name {
 		steps = append(steps, step{opRename, fresh, f.name})

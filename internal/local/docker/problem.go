@@ -11,7 +11,7 @@ import (
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
 )
 
-// cause is a reason for which an engine refuses a container, known by words of its error.
+// cause is a reason for which an engine refuses a container, known by lower-case words of its error.
 type cause struct {
 	words  []string // any of them
 	reason deploy.Reason
@@ -25,11 +25,11 @@ func causes() []cause {
 		{[]string{"exec format error"}, deploy.ExecFormat, "the command is not a program for this machine"},
 		{[]string{"unable to find user", "unable to find group", "no matching entries in passwd file", "no matching entries in group file"},
 			deploy.UserUnknown, "the user does not exist in the image"},
-		{[]string{"executable file not found", "no such file or directory: unknown", "No such file or directory: unknown", "no command specified"},
+		{[]string{"executable file not found", "no such file or directory: unknown", "no command specified"},
 			deploy.CommandNotFound, "the command is not in the image"},
 		{[]string{"permission denied"}, deploy.CommandNotExecutable, "the command is not executable"},
-		{[]string{"No such image"}, deploy.ImageNotFound, "the image is not on the engine any more"},
-		{[]string{"OCI runtime create failed", "invalid", "failed to create shim", "unable to derive the IP value"},
+		{[]string{"no such image"}, deploy.ImageNotFound, "the image is not on the engine any more"},
+		{[]string{"oci runtime create failed", "invalid", "failed to create shim", "unable to derive the ip value"},
 			deploy.ConfigRefused, "the engine refuses the configuration"},
 	}
 }
@@ -38,7 +38,7 @@ func causes() []cause {
 func refusal(name string, err error) *deploy.Problem {
 	for _, c := range causes() {
 		for _, w := range c.words {
-			if strings.Contains(err.Error(), w) {
+			if strings.Contains(strings.ToLower(err.Error()), w) {
 				return &deploy.Problem{Reason: c.reason, Message: fmt.Sprintf("cannot start %s: %s", strings.TrimPrefix(name, "/"), c.what), Err: err}
 			}
 		}

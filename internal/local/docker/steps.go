@@ -27,9 +27,13 @@ func (p *platform) take(ctx context.Context, who string, steps []step, before ..
 func (p *platform) call(ctx context.Context, s step) error {
 	switch s.op {
 	case opRename:
-		err := p.api.ContainerRename(ctx, s.id, s.name)
-		if err != nil && containsAny(err.Error(), "is already named", "same name as an old container", "Renaming a container with the same name") {
-			return nil
+		return p.rename(ctx, s)
+	case opAside:
+		err := p.rename(ctx, s)
+		if err != nil && containsAny(err.Error(), "sandbox") {
+			if err = p.stop(ctx, s.id, container.StopOptions{}); err == nil {
+				err = p.rename(ctx, s)
+			}
 		}
 		return err
 	case opHold:
@@ -46,6 +50,15 @@ func (p *platform) call(ctx context.Context, s step) error {
 		return p.remove(ctx, s.id)
 	}
 	return fmt.Errorf("there is no step %q", s.op)
+}
+
+// rename is done as well where the container has the name.
+func (p *platform) rename(ctx context.Context, s step) error {
+	err := p.api.ContainerRename(ctx, s.id, s.name)
+	if err != nil && containsAny(err.Error(), "Renaming a container with the same name") {
+		return nil
+	}
+	return err
 }
 
 func (p *platform) policy(ctx context.Context, id string, name container.RestartPolicyMode) error {
