@@ -12,7 +12,7 @@ import (
 )
 
 // quantityForm is Kubernetes' grammar of an amount: a decimal number, then a unit or an exponent.
-var quantityForm = regexp.MustCompile(`^([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$`)
+var quantityForm = regexp.MustCompile(`^([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))([numkMGTPE]|[KMGTPE]i|[eE][+-]?(?:1[0-8]|[0-9]))?$`)
 
 // parseQuantity reads an amount exactly; ok is false when the text is none.
 func parseQuantity(text string) (amount *big.Rat, ok bool) {
