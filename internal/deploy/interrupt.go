@@ -35,8 +35,11 @@ var errTimeout = errors.New("--timeout is over")
 // linger gives a context that outlives ctx by d, so that what is in flight can be brought to a good end. With the lock
 // nothing may be changed any more, so then it ends at once.
 func linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if lockLost(ctx) {
+		return ctx, func() {}
+	}
 	free := context.WithoutCancel(ctx)
-	if ctx.Err() != nil && !lockLost(ctx) {
+	if ctx.Err() != nil {
 		return context.WithTimeoutCause(free, d, context.Cause(ctx)) // platforms see how long they have
 	}
 	out, cancel := context.WithCancelCause(free)

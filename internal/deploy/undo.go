@@ -88,6 +88,9 @@ func (s *step) rollBack(ctx context.Context) {
 
 // undo puts the kept instance back. It answers with the rules to judge that one by.
 func (s *step) undo(ctx context.Context) (rules, error) {
+	if lockLost(ctx) {
+		return rules{}, errLockLost
+	}
 	s.emit(KindUndoing, "putting the previous instance back")
 	work, cancel := linger(ctx, undoGrace)
 	defer cancel()
