@@ -70,7 +70,7 @@ func (r *report) unknownService(res manifest.Resource, name string, services []s
 		r.fail(BindingServiceUnknown, path, "the binding has no service", hint)
 		return
 	}
-	r.fail(BindingServiceUnknown, path+".service", fmt.Sprintf("service %q is none of a %s", name, res.Type), hint)
+	r.fail(BindingServiceUnknown, path+".service", fmt.Sprintf("service %.200q is none of a %s", name, res.Type), hint)
 }
 
 // bindingField checks one known field of a binding. Unknown ones pass through: readers ignore them.
@@ -109,7 +109,7 @@ func checkMissingBindings(r *report) {
 		}
 		platform := r.target.Platform
 		r.failPlatform(BindingRequired, path,
-			fmt.Sprintf("%s is linked by %s, and nothing says how to reach a %s on %s", res.ID, strings.Join(users, ", "), res.Type, platform),
+			fmt.Sprintf("%s is linked by %s, and nothing says how to reach a %s on %s", res.ID, list(users), res.Type, platform),
 			fmt.Sprintf("give its binding: %s: {service: …} under the resource, or bindings in the --values file", platform))
 	})
 }

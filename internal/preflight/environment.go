@@ -39,7 +39,7 @@ func checkEnvNames(r *report) {
 			r.fail(EnvNameInvalid, path, fmt.Sprintf("the variable's name is %d characters long", len(e.Name)),
 				fmt.Sprintf("use at most %d", maxEnvName))
 		case !envName.MatchString(e.Name) || e.Name == "." || strings.HasPrefix(e.Name, ".."):
-			r.fail(EnvNameInvalid, path, fmt.Sprintf("%q cannot be the name of a variable", e.Name),
+			r.fail(EnvNameInvalid, path, fmt.Sprintf("%.200q cannot be the name of a variable", e.Name),
 				"use letters, digits and underscores, starting with a letter or underscore")
 		}
 	})
@@ -55,7 +55,7 @@ func checkReservedNames(r *report) {
 		if strings.HasSuffix(e.Name, "_BINDING") || strings.HasPrefix(e.Name, "ALIEN_BINDING_") {
 			hint = "declare the resource with its binding under resources, and link it"
 		}
-		r.fail(EnvNameReserved, path, fmt.Sprintf("%s is set by the deployment, not by the manifest", e.Name), hint)
+		r.fail(EnvNameReserved, path, fmt.Sprintf("%.200s is set by the deployment, not by the manifest", e.Name), hint)
 	})
 }
 
@@ -89,7 +89,7 @@ func checkDuplicateEnv(r *report) {
 		seen := map[string]bool{}
 		for _, e := range d.Environment {
 			if seen[e.Name] {
-				r.fail(EnvDuplicate, path+".environment."+e.Name, fmt.Sprintf("%s is given twice", e.Name), "remove one of the two")
+				r.fail(EnvDuplicate, path+".environment."+e.Name, fmt.Sprintf("%.200s is given twice", e.Name), "remove one of the two")
 			}
 			seen[e.Name] = true
 		}
@@ -190,13 +190,13 @@ func (r *report) secretRef(ref *manifest.SecretRef, path string) {
 	switch {
 	case ref == nil:
 	case r.target.Platform == manifest.Local:
-		r.failPlatform(SecretRefUnsupported, path, fmt.Sprintf("the value is in the Kubernetes Secret %q, and there is no cluster on local", ref.Name),
+		r.failPlatform(SecretRefUnsupported, path, fmt.Sprintf("the value is in the Kubernetes Secret %.200q, and there is no cluster on local", ref.Name),
 			"use fromEnv or fromFile, which work on every target, or keep this manifest to -p kubernetes")
 	case len(ref.Name) > 253 || !secretName.MatchString(ref.Name):
-		r.failPlatform(SecretRefInvalid, path, fmt.Sprintf("%q cannot be the name of a Secret", ref.Name),
+		r.failPlatform(SecretRefInvalid, path, fmt.Sprintf("%.200q cannot be the name of a Secret", ref.Name),
 			"use lower-case letters, digits, hyphens and dots, as kubectl get secrets shows it")
 	case !secretKey.MatchString(ref.Key):
-		r.failPlatform(SecretRefInvalid, path, fmt.Sprintf("%q cannot be a key of a Secret", ref.Key),
+		r.failPlatform(SecretRefInvalid, path, fmt.Sprintf("%.200q cannot be a key of a Secret", ref.Key),
 			"use letters, digits, hyphens, underscores and dots, as kubectl describe secret shows it")
 	}
 }

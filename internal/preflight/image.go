@@ -28,7 +28,7 @@ func checkSources(r *report) {
 		if d.Source == "" {
 			return
 		}
-		r.fail(SourceDaemon, path+".code.src", fmt.Sprintf("the daemon is the source directory %q, and this tool builds no images", d.Source),
+		r.fail(SourceDaemon, path+".code.src", fmt.Sprintf("the daemon is the source directory %.200q, and this tool builds no images", d.Source),
 			fmt.Sprintf("build it first (docker build -t NAME:TAG %s) and give the image: NAME:TAG", d.Source))
 	})
 }
@@ -54,25 +54,25 @@ func imageProblem(image string) (message, hint string) {
 	case image == "":
 		return "the daemon has no image", want
 	case archive && path == "":
-		return fmt.Sprintf("%q names no file", image), "add the path, relative to the manifest: " + image + "./image.tar"
+		return fmt.Sprintf("%.200q names no file", image), "add the path, relative to the manifest: " + image + "./image.tar"
 	case archive && strings.ContainsRune(path, 0):
-		return fmt.Sprintf("the path %q contains a NUL byte", path), "give the path of the archive"
+		return fmt.Sprintf("the path %.200q contains a NUL byte", path), "give the path of the archive"
 	case archive:
 		return "", ""
 	case imageID.MatchString(image):
-		return fmt.Sprintf("%q is the id of an image on one engine, which no registry and no other engine knows", image), want
+		return fmt.Sprintf("%.200q is the id of an image on one engine, which no registry and no other engine knows", image), want
 	case strings.Contains(image, "://"):
 		_, rest, _ := strings.Cut(image, "://")
-		return fmt.Sprintf("%q is a URL, not an image", image), fmt.Sprintf("leave out the scheme: %s", rest)
+		return fmt.Sprintf("%.200q is a URL, not an image", image), fmt.Sprintf("leave out the scheme: %.200s", rest)
 	}
 	_, err := reference.ParseNormalizedNamed(image)
 	if err == nil {
 		return "", ""
 	}
 	if _, lower := reference.ParseNormalizedNamed(strings.ToLower(image)); lower == nil {
-		return fmt.Sprintf("%q has capitals in its name", image), "write the name in lower case; only the tag may have capitals"
+		return fmt.Sprintf("%.200q has capitals in its name", image), "write the name in lower case; only the tag may have capitals"
 	}
-	return fmt.Sprintf("%q is not an image: %v", image, err), want
+	return fmt.Sprintf("%.200q is not an image: %.200v", image, err), want
 }
 
 // checkArchives: a cluster pulls its images, it cannot read a file of this machine.
@@ -84,7 +84,7 @@ func checkArchives(r *report) {
 		problem, _ := imageProblem(d.Image)
 		if _, archive := archivePath(d.Image); archive && problem == "" {
 			r.failPlatform(ImageArchiveUnsupported, path+".image",
-				fmt.Sprintf("%q is a file of this machine, and a cluster pulls its images from a registry", d.Image),
+				fmt.Sprintf("%.200q is a file of this machine, and a cluster pulls its images from a registry", d.Image),
 				"push the image to a registry the cluster reaches and name it here")
 		}
 	})

@@ -24,11 +24,11 @@ func checkLinks(r *report) {
 			return
 		}
 		if kind := r.computeKind(link.ID); kind != "" {
-			r.fail(LinkNotResource, path, fmt.Sprintf("%q is a %s, which has no binding to hand over", link.ID, kind),
+			r.fail(LinkNotResource, path, fmt.Sprintf("%.200q is a %s, which has no binding to hand over", link.ID, kind),
 				"remove the link; give the daemon what it needs, such as an address, through environment")
 			return
 		}
-		r.fail(LinkUnknown, path, fmt.Sprintf("there is no resource %q", link.ID), r.resourceHint(link.ID))
+		r.fail(LinkUnknown, path, fmt.Sprintf("there is no resource %.200q", link.ID), r.resourceHint(link.ID))
 	})
 }
 
@@ -53,7 +53,7 @@ func (r *report) resourceHint(id string) string {
 	if len(ids) == 0 {
 		return fmt.Sprintf("declare it: resources: {%s: {type: storage}}", id)
 	}
-	return fmt.Sprintf("declare it under resources, or link one of %s", strings.Join(ids, ", "))
+	return fmt.Sprintf("declare it under resources, or link one of %s", list(ids))
 }
 
 // checkDuplicateLinks: a second link adds nothing, so it is a slip of the pen for another name.
@@ -63,7 +63,7 @@ func checkDuplicateLinks(r *report) {
 		for i, link := range d.Links {
 			if seen[link.ID] {
 				r.fail(LinkDuplicate, fmt.Sprintf("%s.links[%d]", path, i),
-					fmt.Sprintf("%q is linked twice", link.ID), "remove one of the two")
+					fmt.Sprintf("%.200q is linked twice", link.ID), "remove one of the two")
 			}
 			seen[link.ID] = true
 		}
@@ -75,7 +75,7 @@ func checkLinkTypes(r *report) {
 	r.eachLink(func(_ manifest.Daemon, link manifest.Link, path string) {
 		res, ok := r.stack.Resource(link.ID)
 		if ok && link.Type != "" && link.Type != res.Type {
-			r.fail(LinkTypeMismatch, path, fmt.Sprintf("the link says that %q is a %s, and it is a %s", link.ID, link.Type, res.Type),
+			r.fail(LinkTypeMismatch, path, fmt.Sprintf("the link says that %.200q is a %s, and it is a %s", link.ID, link.Type, res.Type),
 				"correct the link's type, or link another resource")
 		}
 	})
@@ -87,7 +87,7 @@ func checkDependencies(r *report) {
 		for i, dep := range links {
 			if _, ok := r.stack.Resource(dep.ID); !ok && r.computeKind(dep.ID) == "" {
 				r.fail(DependencyUnknown, fmt.Sprintf("%s.dependencies[%d]", path, i),
-					fmt.Sprintf("there is no entry %q to depend on", dep.ID), "remove the dependency, or add the entry")
+					fmt.Sprintf("there is no entry %.200q to depend on", dep.ID), "remove the dependency, or add the entry")
 			}
 		}
 	}
@@ -100,10 +100,26 @@ func checkCycles(r *report) {
 	g := r.dependencyGraph()
 	for _, id := range g.order {
 		g.visit(id, nil, func(cycle []string) {
-			r.fail(DependencyCycle, g.path[cycle[0]], "depends on itself: "+strings.Join(append(cycle, cycle[0]), " -> "),
+			r.fail(DependencyCycle, g.path[cycle[0]], "depends on itself: "+circle(cycle),
 				"remove one of these links or dependencies")
 		})
 	}
+}
+
+// circle writes a cycle down; of a long one its beginning and its end.
+func circle(ids []string) string {
+	if len(ids) > 12 {
+		ids = slices.Concat(ids[:6], []string{"…"}, ids[len(ids)-5:])
+	}
+	return strings.Join(append(slices.Clone(ids), ids[0]), " -> ")
+}
+
+// list writes names down; of many the first ones.
+func list(names []string) string {
+	if len(names) > 8 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:7], ", "), len(names)-7)
+	}
+	return strings.Join(names, ", ")
 }
 
 // graph is who needs whom, by id.

@@ -20,17 +20,17 @@ func nameProblem(name string) string {
 	case name == "":
 		return "is empty"
 	case len(name) > maxName:
-		return fmt.Sprintf("%q is %d characters long, and %d is the most", name, len(name), maxName)
+		return fmt.Sprintf("%.200q is %d characters long, and %d is the most", name, len(name), maxName)
 	case strings.Contains(name, "--"):
-		return fmt.Sprintf("%q has two hyphens in a row", name)
+		return fmt.Sprintf("%.200q has two hyphens in a row", name)
 	case !alphanumeric(name[0]):
-		return fmt.Sprintf("%q does not start with a lower-case letter or digit", name)
+		return fmt.Sprintf("%.200q does not start with a lower-case letter or digit", name)
 	case !alphanumeric(name[len(name)-1]):
-		return fmt.Sprintf("%q does not end with a lower-case letter or digit", name)
+		return fmt.Sprintf("%.200q does not end with a lower-case letter or digit", name)
 	}
 	for _, c := range name {
 		if c != '-' && (c > 'z' || !alphanumeric(byte(c))) {
-			return fmt.Sprintf("%q contains %q", name, c)
+			return fmt.Sprintf("%.200q contains %q", name, c)
 		}
 	}
 	return ""
@@ -86,7 +86,7 @@ func checkResourceIDs(r *report) {
 		variable := workload.BindingVariable(res.ID)
 		if other := otherThan(res.ID, owners[variable]); other != "" {
 			r.fail(BindingCollision, path,
-				fmt.Sprintf("resources %q and %q would both be handed over as %s", other, res.ID, variable),
+				fmt.Sprintf("resources %.200q and %.200q would both be handed over as %.200s", other, res.ID, variable),
 				"rename one; "+nameRule)
 			return
 		}
@@ -111,7 +111,7 @@ func checkNameLength(r *report) {
 			return
 		}
 		r.fail(NameTooLong, path,
-			fmt.Sprintf("what runs would be called %q: %d characters, and %d is the most", name, len(name), maxName),
+			fmt.Sprintf("what runs would be called %.200q: %d characters, and %d is the most", name, len(name), maxName),
 			fmt.Sprintf("shorten the stack's name or the daemon's by %d", len(name)-maxName))
 	})
 }
@@ -124,7 +124,7 @@ func checkNamespace(r *report) {
 	namespace := r.stack.Kubernetes.Namespace
 	if namespace != "" && !dnsLabel.MatchString(namespace) {
 		r.fail(NamespaceInvalid, "kubernetes.namespace",
-			fmt.Sprintf("%q cannot be a Kubernetes namespace", namespace), nameHint(namespace))
+			fmt.Sprintf("%.200q cannot be a Kubernetes namespace", namespace), nameHint(namespace))
 	}
 }
 
@@ -139,7 +139,7 @@ func checkProfiles(r *report) {
 		}
 		if problem := nameProblem(d.Permissions); problem != "" {
 			r.failPlatform(ProfileNameInvalid, path+".permissions",
-				fmt.Sprintf("the profile's name %s, and it names the service account %s-%s", problem, r.stack.Name, d.Permissions),
+				fmt.Sprintf("the profile's name %s, and a cluster makes a service account of it", problem),
 				nameHint(d.Permissions))
 		}
 	})

@@ -86,12 +86,12 @@ func (r *report) quantity(m measure, q manifest.Quantity, path string) {
 		return
 	}
 	if limit.Cmp(m.floor) < 0 {
-		r.fail(QuantityRange, path+".desired", fmt.Sprintf("a %s limit of %q is below %s, the least an engine takes", m.field, q.Limit, m.least),
+		r.fail(QuantityRange, path+".desired", fmt.Sprintf("a %s limit of %.200q is below %s, the least an engine takes", m.field, q.Limit, m.least),
 			"raise it, for example "+m.example)
 		return
 	}
 	if request != nil && request.Cmp(limit) > 0 {
-		r.fail(RequestAboveLimit, path, fmt.Sprintf("%s asks for %q and is limited to %q", m.field, q.Request, q.Limit),
+		r.fail(RequestAboveLimit, path, fmt.Sprintf("%s asks for %.200q and is limited to %.200q", m.field, q.Request, q.Limit),
 			"make min at most desired")
 	}
 }
@@ -104,13 +104,13 @@ func (r *report) amount(m measure, text, path string) *big.Rat {
 	amount, ok := parseQuantity(text)
 	switch {
 	case !ok:
-		r.fail(QuantityInvalid, path, fmt.Sprintf("%q is not an amount of %s", text, m.field), quantityHint(m, text))
+		r.fail(QuantityInvalid, path, fmt.Sprintf("%.200q is not an amount of %s", text, m.field), quantityHint(m, text))
 	case amount.Sign() < 0:
-		r.fail(QuantityRange, path, fmt.Sprintf("%q is less than nothing", text), "write for example "+m.example)
+		r.fail(QuantityRange, path, fmt.Sprintf("%.200q is less than nothing", text), "write for example "+m.example)
 	case !new(big.Rat).Quo(amount, m.unit).IsInt():
-		r.fail(QuantityInvalid, path, fmt.Sprintf("%q is finer than %s", text, m.smallest), quantityHint(m, text))
+		r.fail(QuantityInvalid, path, fmt.Sprintf("%.200q is finer than %s", text, m.smallest), quantityHint(m, text))
 	case new(big.Rat).Quo(amount, m.unit).Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0:
-		r.fail(QuantityRange, path, fmt.Sprintf("%q is more than any machine has", text), "write for example "+m.example)
+		r.fail(QuantityRange, path, fmt.Sprintf("%.200q is more than any machine has", text), "write for example "+m.example)
 	default:
 		return amount
 	}

@@ -18,7 +18,7 @@ func checkUsers(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, at string) {
 		user := d.Runtime.User
 		if user != "" && !validUser(user) {
-			r.fail(UserInvalid, at+".runtime.user", fmt.Sprintf("%q is not a numeric user", user),
+			r.fail(UserInvalid, at+".runtime.user", fmt.Sprintf("%.200q is not a numeric user", user),
 				`write uid or uid:gid in numbers, such as "1000:1000"; in the image, id -u NAME shows the number`)
 		}
 	})
@@ -40,11 +40,11 @@ func validUser(user string) bool {
 func checkNamespaceModes(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, at string) {
 		if m := d.Runtime.PidNamespace; m != "" && !slices.Contains([]string{"host", "private"}, m) {
-			r.fail(PidNamespaceInvalid, at+".runtime.pidNamespace", fmt.Sprintf("%q is no process namespace", m),
+			r.fail(PidNamespaceInvalid, at+".runtime.pidNamespace", fmt.Sprintf("%.200q is no process namespace", m),
 				"use private for its own, or host for the machine's")
 		}
 		if m := d.Runtime.NetworkMode; m != "" && !slices.Contains(networkModes(), m) {
-			r.fail(NetworkModeInvalid, at+".runtime.networkMode", fmt.Sprintf("%q is no network mode", m),
+			r.fail(NetworkModeInvalid, at+".runtime.networkMode", fmt.Sprintf("%.200q is no network mode", m),
 				"use appnet for its own network, or host for the machine's")
 		}
 	})
@@ -78,11 +78,11 @@ func (r *report) mountPath(p, at string) {
 	case p == "":
 		r.fail(MountPathInvalid, at, "the path is empty", hint)
 	case !path.IsAbs(p):
-		r.fail(MountPathInvalid, at, fmt.Sprintf("%q is not absolute, and the machine that runs the daemon may be another one", p), hint)
+		r.fail(MountPathInvalid, at, fmt.Sprintf("%.200q is not absolute, and the machine that runs the daemon may be another one", p), hint)
 	case slices.Contains(strings.Split(p, "/"), ".."):
-		r.fail(MountPathInvalid, at, fmt.Sprintf("%q contains .., which Kubernetes refuses", p), "write "+path.Clean(p))
+		r.fail(MountPathInvalid, at, fmt.Sprintf("%.200q contains .., which Kubernetes refuses", p), "write "+path.Clean(p))
 	case strings.ContainsAny(p, ":\x00"):
-		r.fail(MountPathInvalid, at, fmt.Sprintf("%q contains a character that Kubernetes or Docker takes for a separator", p), "use a path without colons")
+		r.fail(MountPathInvalid, at, fmt.Sprintf("%.200q contains a character that Kubernetes or Docker takes for a separator", p), "use a path without colons")
 	}
 }
 
@@ -123,11 +123,11 @@ func checkMountOptions(r *report) {
 			case "rprivate", "rslave", "rshared":
 				propagation++
 			default:
-				r.fail(MountOptionInvalid, at+".options", fmt.Sprintf("%q is no mount option", option), mountOptionHint(option))
+				r.fail(MountOptionInvalid, at+".options", fmt.Sprintf("%.200q is no mount option", option), mountOptionHint(option))
 			}
 		}
 		if access > 1 || propagation > 1 {
-			r.fail(MountOptionInvalid, at+".options", fmt.Sprintf("%q says two things at once", m.Options),
+			r.fail(MountOptionInvalid, at+".options", fmt.Sprintf("%.200q says two things at once", m.Options),
 				"use one of ro and rw, and at most one of rprivate, rslave and rshared")
 		}
 	})
