@@ -261,7 +261,7 @@ func TestProblemOverSSH(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			must(t, os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\n"+test.script+"\n"), 0o700))
+			must(t, os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\nread -r request\n"+test.script+"\n"), 0o700))
 			text := verdict(t, ask(t, "ssh://ann@far", map[string]string{}), test.reason)
 			if !strings.Contains(text, test.says) {
 				t.Errorf("%q does not say %q", text, test.says)

@@ -21,6 +21,9 @@ type trouble struct {
 	quote  bool // the client's own text says more
 }
 
+// sshPlaceholder is what the client calls every engine that it reaches over ssh.
+const sshPlaceholder = "docker.example.com"
+
 // troubles in the order they are tried: the particular before the general.
 var troubles = [...]trouble{
 	{
@@ -57,7 +60,7 @@ var troubles = [...]trouble{
 		advice: "check DOCKER_TLS_VERIFY and the port (2376 with TLS, 2375 without)",
 	},
 	{
-		words:  []string{"has exited with", "exec: \"ssh\""},
+		words:  []string{"has exited with", "exec: \"ssh\"", sshPlaceholder},
 		reason: deploy.EngineUnreachable,
 		what:   "cannot reach the Docker engine%s over ssh",
 		advice: "check that ssh logs in there and that docker is installed on that machine",
@@ -72,7 +75,7 @@ var troubles = [...]trouble{
 	},
 }
 
-// address finds the engine's address in the client's errors; ssh connections go by a placeholder that names nothing.
+// address finds the engine's address in the client's errors.
 var address = regexp.MustCompile(`\b(?:unix|tcp|npipe|https?|ssh)://[^\s"]+`)
 
 // Problem turns an error of the connection to the engine into a *deploy.Problem that says what to do. Any other error,
@@ -109,9 +112,9 @@ func problem(err error, at string) error {
 	}.problem(err, at)
 }
 
-// problem is the trouble, with the engine's address. The client has a placeholder for those that it reaches over ssh.
+// problem is the trouble, with the engine's address.
 func (t trouble) problem(err error, at string) error {
-	if strings.Contains(at, "docker.example.com") {
+	if strings.Contains(at, sshPlaceholder) {
 		at = ""
 	}
 	if at != "" {

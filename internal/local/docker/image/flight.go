@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -76,6 +77,20 @@ func (f *flights) leave(key string, job *flight, seat int) {
 		delete(f.byKey, key)
 	}
 	job.cancel()
+}
+
+// forget drops the outcomes of what is done.
+func (f *flights) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.byKey, func(_ string, job *flight) bool {
+		select {
+		case <-job.done:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 func (j *flight) run(ctx context.Context, w work) {

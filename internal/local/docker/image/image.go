@@ -35,8 +35,8 @@ const (
 	tries     = 3 // of a pull, where trying again can help
 )
 
-// Store knows the images of one engine. It remembers the outcome of Ensure, so that fifty daemons of one image pull it
-// once, also one after the other: make a new Store for each change.
+// Store knows the images of one engine. It remembers the outcome of Ensure until the next Resolve, which begins every
+// change: fifty daemons of one image pull it once, also one after the other.
 type Store struct {
 	api       client.APIClient
 	lookupEnv func(string) (string, bool)

@@ -236,6 +236,25 @@ func TestEnsureEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestEnsureRemembersUntilTheNextLook(t *testing.T) {
+	api, r := testbed.Engine(t), testbed.Registry(t)
+	s, w := newStore(t, api), want(r.Host+"/remember/app:1", "")
+	for range 3 {
+		_, err := s.Ensure(t.Context(), w, nil)
+		verdict(t, err, deploy.ImageNotFound)
+	}
+	if got := attempts(r); got != 1 {
+		t.Errorf("asked %d times for what is not there", got)
+	}
+	push(t, api, r, "remember/app:1", randomImage(t, runtime.GOARCH))
+	if _, err := s.Resolve(t.Context(), []workload.Workload{w}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Ensure(t.Context(), w, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	api, r := testbed.Engine(t), testbed.Registry(t)
 	local, newer := randomImage(t, runtime.GOARCH), randomImage(t, runtime.GOARCH)

@@ -21,8 +21,10 @@ const atRegistry = "registry:"
 // Resolve tells, by image reference, the identity that it stands for now, without changing anything: the Image.ID where
 // the engine has it; for an archive not loaded yet the ID it will have; with pull policy always, where the registry has
 // something newer, "registry:" and its digest. What cannot be told is absent, and Ensure then says why: an image that
-// would have to be fetched, a broken archive, a registry that does not answer.
+// would have to be fetched, a broken archive, a registry that does not answer. What Ensure did before is not relied on any
+// more: images may have been removed, or pushed, since.
 func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
+	s.flights.forget()
 	always := map[string]bool{} // by distinct image: whether any workload wants the newest
 	for _, w := range workloads {
 		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
