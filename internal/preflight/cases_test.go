@@ -140,6 +140,9 @@ func environmentCases() []codeCase {
 			d.HealthCheck = health("/api", "a\xff")
 		}, nil},
 		{preflight.ValueInvalid, "binding", resource("cache", "kv", binding("service", "redis", "connectionUrl", secret("\xff"))), nil},
+		{preflight.ValueInvalid, "deployment", func(s *manifest.Stack, _ *manifest.Daemon) {
+			s.Deployment = manifest.Deployment{ID: "d-1", Name: "a\x00b"}
+		}, nil},
 		{preflight.ValueTooLong, "variable", variable("A", secret(long)), nil},
 		{preflight.ValueTooLong, "with its name", variable("AB", manifest.Plain(long[3:])), nil},
 		{preflight.ValueTooLong, "binding", resource("cache", "kv", binding("service", "redis", "connectionUrl", secret(long))), nil},
@@ -311,7 +314,7 @@ func soundCases() []codeCase {
 		{"", "ranges at their ends", func(_ *manifest.Stack, d *manifest.Daemon) {
 			d.StopGrace, d.Settle, d.StartFailuresAllowed = 24*time.Hour, 0, 0
 			d.HealthCheck = health("/api")
-			d.HealthCheck.Interval, d.HealthCheck.Timeout, d.HealthCheck.FailureThreshold = time.Second, minute, 1
+			d.HealthCheck.Interval, d.HealthCheck.Timeout, d.HealthCheck.FailureThreshold = time.Second, time.Minute, 1
 		}, every},
 		{"", "runtime options", func(s *manifest.Stack, d *manifest.Daemon) {
 			d.Runtime = manifest.RuntimeOptions{User: "0:2147483647", PidNamespace: "host", NetworkMode: "host"}

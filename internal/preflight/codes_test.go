@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/preflight"
 )
@@ -229,7 +229,27 @@ func TestEveryCodeIsExplainedAndShown(t *testing.T) {
 	}
 }
 
+// TestCodesAreOurs: one code means one thing, whichever room it comes from.
+func TestCodesAreOurs(t *testing.T) {
+	taken := map[string]bool{}
+	for _, c := range slices.Concat(manifest.Codes(), deploy.Reasons()) {
+		taken[c.Code] = true
+	}
+	for _, c := range preflight.Codes() {
+		if taken[c.Code] {
+			t.Errorf("%s is another room's code too", c.Code)
+		}
+	}
+}
+
+// TestLocalWithoutRuntime: where the runtime is not known yet, Docker's column holds.
+func TestLocalWithoutRuntime(t *testing.T) {
+	s := sound()
+	s.Daemons[0].Runtime = manifest.RuntimeOptions{Privileged: true, Init: true, NetworkMode: "appnet"}
+	if findings := preflight.Check(s, manifest.Target{Platform: manifest.Local}); len(findings) > 0 {
+		t.Errorf("found:\n%s", lines(findings))
+	}
+}
+
 // secretText stands for every secret of the cases, so that one test can see that none of it is shown.
 const secretText = "hunter2-do-not-show"
-
-const minute = time.Minute

@@ -112,9 +112,13 @@ func checkValues(r *report) {
 			r.text("the argument", arg, 0, fmt.Sprintf("%s.healthCheck.command[%d]", path, i))
 		}
 	})
-	r.eachBinding(func(_ manifest.Resource, platform manifest.Platform, b manifest.Binding, path string) {
+	r.eachBinding(func(_ manifest.Resource, _ manifest.Platform, b manifest.Binding, path string) {
 		r.bindingText(b, path)
 	})
+	if d := r.stack.Deployment; d.ID != r.stack.Name || d.Name != r.stack.Name {
+		r.text("the deployment's id", d.ID, len("ALIEN_DEPLOYMENT_ID="), "deployment.id")
+		r.text("the deployment's name", d.Name, len("ALIEN_DEPLOYMENT_NAME="), "deployment.name")
+	}
 }
 
 // text reports what keeps one string from a process; extra is what the operating system counts with it.

@@ -29,6 +29,7 @@ func CheckAll(stack *manifest.Stack, targets []manifest.Target) []manifest.Findi
 // would only follow from it is left out: a field of the wrong type is not also empty.
 func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target) []manifest.Finding {
 	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded}, stackChecks()))
+	seen := map[manifest.Finding]bool{}
 	for _, target := range targets {
 		at := report{stack: stack, loaded: loaded, target: target}
 		found := run(at, []check{checkPlatform})
@@ -36,9 +37,10 @@ func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []man
 			found = append(found, run(at, targetChecks())...)
 		}
 		for _, f := range found {
-			if !slices.Contains(all, f) {
+			if !seen[f] {
 				all = append(all, f)
 			}
+			seen[f] = true
 		}
 	}
 	slices.SortStableFunc(all, inFileOrder)

@@ -34,8 +34,11 @@ type Support struct {
 	Instead string `json:"instead,omitempty"`
 }
 
-// On gives how the target treats the field.
+// On gives how the target treats the field. Local without a runtime is local on Docker.
 func (f Field) On(target manifest.Target) Support {
+	if target == (manifest.Target{Platform: manifest.Local}) {
+		target = localDocker()
+	}
 	for _, s := range f.Support {
 		if s.Target == target {
 			return s
