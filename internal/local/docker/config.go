@@ -23,13 +23,16 @@ const (
 )
 
 // containerConfig says what runs in the container.
-func containerConfig(w workload.Workload, img image.Image, labels map[string]string) *container.Config {
+func containerConfig(w workload.Workload, img image.Image, t traits, labels map[string]string) *container.Config {
 	c := &container.Config{
 		Image:       img.ID,
 		User:        w.User,
 		Labels:      labels,
 		Healthcheck: healthcheck(w.Health, img.Config),
 		StopTimeout: seconds(w.StopGrace),
+	}
+	if c.Healthcheck != nil && t.quick {
+		c.Healthcheck.StartInterval = startInterval
 	}
 	if w.Command != nil {
 		c.Entrypoint = w.Command // an entrypoint of ours also drops the image's command
@@ -44,24 +47,22 @@ func containerConfig(w workload.Workload, img image.Image, labels map[string]str
 func healthcheck(h *manifest.HealthCheck, img *imagespec.DockerOCIImageConfig) *container.HealthConfig {
 	if h != nil {
 		return &container.HealthConfig{
-			Test:          append([]string{"CMD"}, h.Command...),
-			Interval:      h.Interval,
-			Timeout:       h.Timeout,
-			Retries:       h.FailureThreshold,
-			StartPeriod:   h.StartPeriod,
-			StartInterval: startInterval,
+			Test:        append([]string{"CMD"}, h.Command...),
+			Interval:    h.Interval,
+			Timeout:     h.Timeout,
+			Retries:     h.FailureThreshold,
+			StartPeriod: h.StartPeriod,
 		}
 	}
 	if img == nil || img.Healthcheck == nil || len(img.Healthcheck.Test) == 0 || img.Healthcheck.Test[0] == "NONE" {
 		return nil
 	}
 	return &container.HealthConfig{
-		Test:          img.Healthcheck.Test,
-		Interval:      checkInterval,
-		Timeout:       img.Healthcheck.Timeout,
-		Retries:       img.Healthcheck.Retries,
-		StartPeriod:   img.Healthcheck.StartPeriod,
-		StartInterval: startInterval,
+		Test:        img.Healthcheck.Test,
+		Interval:    checkInterval,
+		Timeout:     img.Healthcheck.Timeout,
+		Retries:     img.Healthcheck.Retries,
+		StartPeriod: img.Healthcheck.StartPeriod,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -66,6 +67,7 @@ type run struct {
 type traits struct {
 	logDriver string // where its log can be rotated, else empty
 	gateway   bool   // the host has an address on the containers' network
+	quick     bool   // health is checked more often while a container starts
 }
 
 // readTraits asks the engine. It has its own deadline: the answer is shared by callers whose contexts differ.
@@ -81,7 +83,7 @@ func (p *platform) readTraits() (traits, error) {
 	if err != nil {
 		return traits{}, engine.Problem(err)
 	}
-	var t traits
+	t := traits{quick: versions.GreaterThanOrEqualTo(p.api.ClientVersion(), "1.44")}
 	if info.LoggingDriver == "json-file" || info.LoggingDriver == "local" {
 		t.logDriver = info.LoggingDriver
 	}

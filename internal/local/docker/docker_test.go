@@ -34,7 +34,9 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	api := testbed.Engine(t)
-	return &bench{T: t, Platform: docker.New(api, "test"), api: api, stack: testbed.Stack(t, api), image: testbed.DaemonImage(t), key: []byte("key")}
+	b := &bench{T: t, Platform: docker.New(api, "test"), api: api, stack: testbed.Stack(t, api), image: testbed.DaemonImage(t), key: []byte("key")}
+	t.Cleanup(b.dropTickets)
+	return b
 }
 
 // workload is a daemon of the test image.

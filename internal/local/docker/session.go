@@ -93,7 +93,7 @@ func (s *session) Prepare(ctx context.Context, w workload.Workload, fp workload.
 		if err := s.createVolumes(ctx, w); err != nil {
 			return err
 		}
-		n, err := s.create(ctx, w, containerConfig(w, img, containerLabels(w, fp, img, s.opts)), host)
+		n, err := s.create(ctx, w, containerConfig(w, img, t, containerLabels(w, fp, img, s.opts)), host)
 		if err != nil {
 			return failure(opCreate, w.Name(), err)
 		}
