@@ -114,6 +114,31 @@ func TestRestart(t *testing.T) {
 			b.want("outcomes", outcomes(r), "a started", "b started")
 		})
 	})
+	t.Run("too slow", func(t *testing.T) {
+		bubble(t, nil, func(b *bench) {
+			b.mustUp(stackOf("a slow:1"), UpOptions{NoWait: true})
+			r, err := restart(b, RestartOptions{Timeout: 10 * time.Second}, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want("outcomes", outcomes(r), "a timed-out START_TIMEOUT")
+		})
+	})
+	t.Run("cannot", func(t *testing.T) {
+		bubble(t, stackOf("a good:1"), func(b *bench) {
+			b.hook = func(call string) error {
+				if call == "restart a" {
+					return &Problem{Reason: MountSourceMissing, Message: "no /srv"}
+				}
+				return nil
+			}
+			r, err := restart(b, RestartOptions{}, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.want("outcomes", outcomes(r), "a failed MOUNT_SOURCE_MISSING")
+		})
+	})
 	t.Run("fails", func(t *testing.T) {
 		bubble(t, nil, func(b *bench) {
 			b.mustUp(stackOf("a sick:1"), UpOptions{NoWait: true})

@@ -30,6 +30,12 @@ func declaredReasons(t *testing.T) []string {
 	return out
 }
 
+func TestOperational(t *testing.T) {
+	if !EngineUnreachable.Operational() || !OperationFailed.Operational() || CrashLoop.Operational() || ImageNotFound.Operational() {
+		t.Error("what the target could not do and what a daemon did are mixed up")
+	}
+}
+
 func TestReasonsAreExplained(t *testing.T) {
 	var explained []string
 	for _, info := range Reasons() {

@@ -70,9 +70,10 @@ func lockLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), e
 // underLock gives a context that ends when the session's lock is lost.
 func underLock(ctx context.Context, s Session) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(ctx)
+	lost := s.Lost()
 	go func() {
 		select {
-		case <-s.Lost():
+		case <-lost:
 			cancel(errLockLost)
 		case <-out.Done():
 		}

@@ -58,10 +58,24 @@ func TestUpInterrupted(t *testing.T) {
 	}
 }
 
+// A new daemon that an interrupt finds on its way is left to the next up: there is nothing to go back to.
+func TestInterruptedCreate(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		r, _, err := b.interruptAt("stopped a", stackOf("a slow:1"), UpOptions{})
+		if !errors.As(err, new(Interrupt)) {
+			t.Errorf("error %v, want the interrupt", err)
+		}
+		b.want("outcomes", outcomes(r), "a interrupted")
+		b.want("what runs", b.images(), "a slow:1 running")
+		b.want("the next up", b.mustUp(stackOf("a good:1"), UpOptions{}), "a ready")
+	})
+}
+
 // A daemon whose turn has not come is not begun; what was asked for first is finished.
 func TestInterruptBeginsNothingNew(t *testing.T) {
 	bubble(t, stackOf("a good:1", "b good:1"), func(b *bench) {
 		ctx, cancel := context.WithCancelCause(b.t.Context())
+		defer cancel(nil)
 		b.hook = func(call string) error {
 			switch call {
 			case "prepare b":
@@ -125,6 +139,7 @@ func TestLinger(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, nil, func(b *bench) {
 				ctx, cancel := context.WithCancelCause(b.t.Context())
+				defer cancel(nil)
 				began := time.Now()
 				if test.when < 0 {
 					cancel(test.cause)

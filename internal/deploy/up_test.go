@@ -7,118 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/workload"
 )
-
-// stackOf makes the workloads of a stack from "daemon image" pairs.
-func stackOf(pairs ...string) []workload.Workload {
-	var ws []workload.Workload
-	for _, pair := range pairs {
-		daemon, image, _ := strings.Cut(pair, " ")
-		ws = append(ws, workload.Workload{
-			Stack: "edge", Daemon: daemon, Image: image, Settle: 500 * time.Millisecond, StartFailuresAllowed: 2,
-			StopGrace: 30 * time.Second,
-		})
-	}
-	return ws
-}
-
-// bench is a fake and what came out of it, inside a bubble of time.
-type bench struct {
-	*fake
-	t      *testing.T
-	events []Event
-	sinks  int
-}
-
-// bubble runs a test in simulated time, with a stack brought up first.
-func bubble(t *testing.T, first []workload.Workload, test func(*bench)) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &bench{fake: newFake(t), t: t}
-		defer b.close()
-		if first != nil {
-			if _, err := b.up(first, UpOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			<-time.After(time.Minute) // all of it is old by now
-			b.forget()
-			b.events = nil
-		}
-		test(b)
-	})
-}
-
-func (b *bench) sink(e Event) {
-	if b.sinks++; b.sinks != 1 {
-		b.t.Error("the sink is called twice at once")
-	}
-	b.events = append(b.events, e)
-	b.sinks--
-}
-
-func (b *bench) up(ws []workload.Workload, opts UpOptions) (Report, error) {
-	return Up(b.t.Context(), b, "edge", ws, opts, b.sink)
-}
-
-// mustUp brings a stack up and says how each daemon ended: "api ready".
-func (b *bench) mustUp(ws []workload.Workload, opts UpOptions) []string {
-	b.t.Helper()
-	r, err := b.up(ws, opts)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return outcomes(r)
-}
-
-func outcomes(r Report) []string {
-	var out []string
-	for _, d := range r.Daemons {
-		s := d.Daemon + " " + string(d.Outcome)
-		if d.Verdict != nil {
-			s += " " + string(d.Verdict.Reason)
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// told lists the kinds of event of a daemon, without looks and progress.
-func (b *bench) told(daemon string) []string {
-	var out []string
-	for _, e := range b.events {
-		if e.Daemon == daemon && e.Kind != KindState && e.Kind != KindProgress {
-			out = append(out, string(e.Kind))
-		}
-	}
-	return out
-}
-
-// images says what runs: "api good:1".
-func (b *bench) images() []string {
-	o, err := b.Observe(b.t.Context(), "edge", nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	var out []string
-	for _, d := range o.Daemons {
-		s := d.Daemon + " " + d.Image + " " + string(d.State)
-		if d.Unfinished {
-			s += " unfinished"
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func (b *bench) want(what string, got []string, want ...string) {
-	b.t.Helper()
-	if !slices.Equal(got, want) {
-		b.t.Errorf("%s:\n  %s\nwant:\n  %s", what, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
-	}
-}
 
 func TestUpOutcomes(t *testing.T) {
 	tests := []struct {
@@ -422,6 +314,54 @@ func TestUpWatchLost(t *testing.T) {
 		b.want("outcomes", b.mustUp(stackOf("a slow:2"), UpOptions{}), "a failed ENGINE_UNREACHABLE")
 		b.want("what runs", b.images(), "a slow:2 running unfinished")
 	})
+}
+
+// A time-out says what was still waited for.
+func TestUpTooSlowAPull(t *testing.T) {
+	bubble(t, stackOf("a good:1"), func(b *bench) {
+		b.slowPrep = time.Hour
+		r, err := b.up(stackOf("a good:2"), UpOptions{Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want("outcomes", outcomes(r), "a timed-out START_TIMEOUT")
+		want := "it was not ready within 10s: still waiting for its image (pulling, 1 of 2 bytes); what ran before was not touched"
+		if v := r.Daemons[0].Verdict; v.Message != want || !v.Progressing() || v.Reason.Operational() {
+			t.Errorf("verdict %q\nwant    %q", v.Message, want)
+		}
+		b.want("what runs", b.images(), "a good:1 running")
+	})
+}
+
+// A restored instance that does not come back is not called rolled back.
+func TestUpCannotRollBack(t *testing.T) {
+	tests := map[string]struct{ call, want string }{
+		"undo fails":               {"undo a", "; the previous instance is not ready again: no space left"},
+		"nothing is kept any more": {"", "; it is left as it is: there is no previous instance to go back to"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, stackOf("a good:1"), func(b *bench) {
+				b.hook = func(call string) error {
+					switch {
+					case call == test.call:
+						return errors.New("no space left")
+					case call == "undo a":
+						b.daemons["a"].kept = nil // somebody removed it
+					}
+					return nil
+				}
+				r, err := b.up(stackOf("a crash:2"), UpOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.want("outcomes", outcomes(r), "a failed CRASH_LOOP")
+				if m := r.Daemons[0].Verdict.Message; !strings.HasSuffix(m, test.want) {
+					t.Errorf("message %q, want it to end in %q", m, test.want)
+				}
+			})
+		})
+	}
 }
 
 func TestUpErrors(t *testing.T) {
