@@ -45,7 +45,7 @@ func norm(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: norm FROM TO")
 	}
 	text := ts.ReadFile(args[0])
-	for _, name := range []string{"STACK", "IMAGE"} {
+	for _, name := range []string{"WORK", "STACK", "IMAGE"} {
 		if v := ts.Getenv(name); v != "" {
 			text = strings.ReplaceAll(text, v, "<"+name+">")
 		}

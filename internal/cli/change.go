@@ -114,7 +114,7 @@ func outcomeError(r deploy.Report) error {
 		return &failure{exit: exitTimeout, code: codeTimeout, message: "timed out waiting for " + nameList(by[deploy.OutcomeTimedOut]),
 			hint: "raise --timeout, or look at alien daemon logs"}
 	case len(undeleted) > 0:
-		return &failure{exit: exitFailed, code: codeFailed, message: "cannot remove " + nameList(undeleted)}
+		return &failure{exit: exitFailed, code: string(deploy.OperationFailed), message: "cannot remove " + nameList(undeleted)}
 	}
 	return nil
 }

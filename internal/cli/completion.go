@@ -64,7 +64,8 @@ func completionScript(root *cobra.Command, shell string) (string, error) {
 
 // completeDaemons offers the daemons of the manifest that are not on the line yet. A shell is not the place for errors.
 func (d *deps) completeDaemons(c *common) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		_ = d.configure(cmd) // a shell completes without it running
 		var offered []string
 		s, err := d.manifestSource(c)
 		if err != nil || c.file == "-" {
@@ -88,6 +89,7 @@ func (d *deps) completeStacks(c *common) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
+		_ = d.configure(cmd)
 		var offered []string
 		t, err := d.target(cmd, c, nil)
 		if err != nil {

@@ -60,9 +60,8 @@ func layered(file *config) *viper.Viper {
 
 // fill sets one flag.
 func (d *deps) fill(v *viper.Viper, file *config, set *pflag.FlagSet, f *pflag.Flag) error {
-	_, inEnv := d.env(envName(f.Name))
 	if f.Annotations[explicitOnly] != nil {
-		if inEnv {
+		if v, _ := d.env(envName(f.Name)); v != "" {
 			return usagef("pass --"+f.Name+" on the command line", "%s cannot be set from the environment", envName(f.Name))
 		}
 		return nil

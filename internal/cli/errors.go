@@ -30,10 +30,9 @@ func (f *failure) Error() string { return f.message }
 // Unwrap gives the cause.
 func (f *failure) Unwrap() error { return f.err }
 
-// codeUsage and codeFailed are the codes of errors that have no more precise one.
+// The codes of errors that arise here and nowhere else; ownCodes explains them.
 const (
 	codeUsage   = "USAGE"
-	codeFailed  = "FAILED"
 	codeRefused = "PREFLIGHT_REFUSED"
 	codeUnready = "NOT_READY"
 	codeTimeout = "TIMED_OUT"
@@ -69,7 +68,7 @@ func plainFailure(err error) *failure {
 	if errors.As(err, &p) {
 		return problemFailure(p, err)
 	}
-	return &failure{exit: exitFailed, code: codeFailed, message: err.Error(), err: err}
+	return &failure{exit: exitFailed, code: string(deploy.OperationFailed), message: err.Error(), err: err}
 }
 
 // problemFailure carries the problem's own hint, or points to what is known of its code.

@@ -92,6 +92,7 @@ func explicit(cmd *cobra.Command, names ...string) {
 		if err := cmd.Flags().SetAnnotation(n, explicitOnly, []string{"true"}); err != nil {
 			panic(err) // the flag is added on the line before
 		}
+		cmd.Flags().Lookup(n).Usage += " (command line only)"
 	}
 }
 
@@ -133,14 +134,27 @@ func invalidValue(origin string, f *pflag.Flag, value string, err error) error {
 	if w, ok := f.Value.(*word); ok {
 		hint = didYouMean(value, w.allowed)
 	}
-	return usagef(hint, "%s: cannot use %q: %v", origin, value, err)
+	return usagef(hint, "%s: cannot use %q: %v", origin, value, expected(f, err))
 }
 
-// refuseFlags ends a command that was given flags it has no use for; those set elsewhere are defaults for other commands.
-func refuseFlags(cmd *cobra.Command, names ...string) error {
+// expected says what a flag takes; what the parser has to say about it is meant for programmers.
+func expected(f *pflag.Flag, err error) string {
+	switch f.Value.Type() {
+	case "duration":
+		return "it takes a duration such as 90s, 5m or 1h30m"
+	case "bool":
+		return "it takes true or false"
+	case "int":
+		return "it takes a whole number"
+	}
+	return err.Error()
+}
+
+// refuseFlags ends a command that was given flags that mean nothing there; those set elsewhere are defaults for other commands.
+func refuseFlags(cmd *cobra.Command, where string, names ...string) error {
 	for _, n := range names {
 		if f := cmd.Flags().Lookup(n); f != nil && f.Changed && !fromElsewhere(f) {
-			return usagef(orHelp("", cmd), "--%s has no meaning for %q", n, cmd.CommandPath())
+			return usagef(orHelp("", cmd), "--%s has no meaning %s", n, where)
 		}
 	}
 	return nil

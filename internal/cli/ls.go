@@ -20,7 +20,7 @@ func newLsCmd(d *deps, c *common) *cobra.Command {
 		Example: "  alien daemon ls\n  alien daemon ls --docker-context build-box",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseFlags(cmd, "file", "values", "stack"); err != nil {
+			if err := refuseFlags(cmd, "for ls, which lists every stack", "file", "values", "stack"); err != nil {
 				return err
 			}
 			return runLs(cmd.Context(), d, c, cmd)

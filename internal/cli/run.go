@@ -44,6 +44,9 @@ func newRootCmd(d *deps, c *common) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "alien",
 		Short:         "Run daemons on Docker, on this machine or on Kubernetes, and keep them as the manifest says",
+		Long: "Runs the daemons of a manifest on Docker, on this machine or on Kubernetes, and keeps them as it says. " +
+			"Every flag can also be set as ALIEN_<FLAG> or in $XDG_CONFIG_HOME/alien/config.yaml, except those for the command line only; " +
+			"the command line beats the environment, and that beats the file.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Flags come from the command line, then ALIEN_… variables, then the configuration file.
@@ -57,6 +60,7 @@ func newRootCmd(d *deps, c *common) *cobra.Command {
 	c.addRootFlags(root)
 	root.AddCommand(newDaemonCmd(d, c), newSchemaCmd(d, c), newExplainCmd(d, c), newVersionCmd(d, c), newCompletionCmd(d, c))
 	group(root)
+	addHelp(root)
 	return root
 }
 
@@ -103,7 +107,10 @@ func orHelp(hint string, cmd *cobra.Command) string {
 // flagError turns what the flag parser says into wrong usage that helps.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "" {
+		return usagef(orHelp("", cmd), "unknown flag -%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
+	}
+	if errors.As(err, &unknown) {
 		hint := didYouMean(unknown.GetSpecifiedName(), flagNames(cmd))
 		return usagef(orHelp(strings.Replace(hint, `"`, `"--`, 1), cmd), "unknown flag --%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
 	}
@@ -141,7 +148,11 @@ func (d *deps) printFailure(theme ui.Theme, f *failure, format output.Format) {
 	if format == output.Text && !f.shown {
 		_, _ = io.WriteString(w, theme.Findings(f.findings, isTerminal(w)))
 	}
-	fmt.Fprintf(w, "%s %s\n", theme.Red("error:"), ui.Plain(f.message))
+	code := ""
+	if f.code != codeUsage {
+		code = theme.Red(" [" + f.code + "]")
+	}
+	fmt.Fprintf(w, "%s %s%s\n", theme.Red("error:"), ui.Plain(f.message), code)
 	if f.hint != "" {
 		fmt.Fprintf(w, "%s %s\n", theme.Dim("hint:"), ui.Plain(f.hint))
 	}

@@ -15,7 +15,7 @@ func didYouMean(word string, candidates []string) string {
 
 // closest gives the candidate with the smallest edit distance, if that is small against the word's length.
 func closest(word string, candidates []string) (string, bool) {
-	best, limit := "", len(word)/3+2
+	best, limit := "", max(len(word)/3, 1)+1
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < limit {
 			best, limit = c, d

@@ -23,12 +23,12 @@ func (c *common) platformOf(stack *manifest.Stack) manifest.Platform {
 func (d *deps) target(cmd *cobra.Command, c *common, stack *manifest.Stack) (manifest.Target, error) {
 	t := manifest.Target{Platform: c.platformOf(stack)}
 	if t.Platform != manifest.Local {
-		if err := refuseFlags(cmd, "runtime", "docker-context"); err != nil {
+		if err := refuseFlags(cmd, "on platform "+string(t.Platform), "runtime", "docker-context"); err != nil {
 			return t, err
 		}
 		return t, c.pinned(stack)
 	}
-	if err := refuseFlags(cmd, "context", "namespace"); err != nil {
+	if err := refuseFlags(cmd, "on platform local", "context", "namespace"); err != nil {
 		return t, err
 	}
 	t.Runtime = manifest.Runtime(c.runtime)
