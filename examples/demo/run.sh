@@ -48,7 +48,7 @@ expect 0 daemon status
 expect 0 daemon logs --tail 3
 
 say 'A change in the file: first seen, then applied. The secret is never shown.'
-sed -i 's/GREETING: echo/GREETING: echo, echo/' "$work/alien.yaml"
+sed -i 's/GREETING: echo/GREETING: louder/' "$work/alien.yaml"
 expect 6 daemon diff --exit-code
 expect 0 daemon up
 expect 0 daemon logs echo --tail 2
