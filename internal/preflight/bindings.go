@@ -110,8 +110,23 @@ func checkMissingBindings(r *report) {
 		platform := r.target.Platform
 		r.failPlatform(BindingRequired, path,
 			fmt.Sprintf("%s is linked by %s, and nothing says how to reach a %s on %s", res.ID, list(users), res.Type, platform),
-			fmt.Sprintf("give its binding: %s: {service: …} under the resource, or bindings in the --values file", platform))
+			fmt.Sprintf("give its binding under the resource, such as %s: %s, or in the --values file", platform, example(res.Type)))
 	})
+}
+
+// example is a binding of the first service of a resource type.
+func example(resourceType string) string {
+	services := shapes(resourceType)
+	if len(services) == 0 {
+		return "{…}"
+	}
+	words := []string{"service: " + services[0].service}
+	for _, f := range services[0].fields {
+		if !f.optional {
+			words = append(words, f.name+": …")
+		}
+	}
+	return "{" + strings.Join(words, ", ") + "}"
 }
 
 func (r *report) linkedBy(id string) []string {

@@ -97,6 +97,12 @@ func linkCases() []codeCase {
 			d.Links = append(d.Links, manifest.Link{ID: "cash"})
 		}, nil},
 		{preflight.LinkNotResource, "daemon", func(_ *manifest.Stack, d *manifest.Daemon) { d.Links = dependsOn("worker") }, nil},
+		{preflight.LinkUnknown, "many declared", func(s *manifest.Stack, d *manifest.Daemon) {
+			for _, c := range "abcdefghijkl" {
+				link(s, d, string(c), "kv", localKV())
+			}
+			d.Links = append(d.Links, manifest.Link{ID: "cash"})
+		}, nil},
 		{preflight.LinkDuplicate, "twice", func(s *manifest.Stack, d *manifest.Daemon) {
 			link(s, d, "cache", "kv", localKV())
 			d.Links = append(d.Links, manifest.Link{ID: "cache"})
@@ -154,6 +160,12 @@ func environmentCases() []codeCase {
 		{preflight.SecretRefUnsupported, "variable", variable("A", ref("db", "password")), on(docker, process)},
 		{preflight.SecretRefUnsupported, "binding", resource("cache", "kv",
 			binding("service", "redis", "connectionUrl", ref("db", "url"))), on(docker, process)},
+		{preflight.SecretRefUnsupported, "inside a binding", resource("builds", "build", manifest.Binding{Fields: []manifest.BindingField{
+			text("service", "local"), text("dataDir", "/data"),
+			{Name: "buildEnvVars", Value: manifest.BindingValue{Object: []manifest.BindingField{
+				{Name: "LIST", Value: manifest.BindingValue{List: []manifest.BindingValue{{Text: pointer(ref("db", "url"))}}}},
+			}}},
+		}}), on(docker, process)},
 		{preflight.SecretRefInvalid, "name", func(s *manifest.Stack, d *manifest.Daemon) {
 			s.Platforms = []manifest.Platform{manifest.Kubernetes}
 			variable("A", ref("DB", "password"))(s, d)

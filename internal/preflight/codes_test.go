@@ -78,6 +78,10 @@ func binding(pairs ...any) manifest.Binding {
 	return b
 }
 
+func text(name, value string) manifest.BindingField { return binding(name, value).Fields[0] }
+
+func pointer(v manifest.Value) *manifest.Value { return &v }
+
 // link declares a resource, links it and binds it on both platforms.
 func link(s *manifest.Stack, d *manifest.Daemon, id, kind string, b manifest.Binding) {
 	s.Resources = append(s.Resources, manifest.Resource{ID: id, Type: kind,

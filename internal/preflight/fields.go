@@ -94,13 +94,14 @@ func secretRefSupport() []Support {
 func limitFields() []Field {
 	const process = "needs control groups that the user may set; refused at start where the machine has none"
 	limits := on(yes(), noted(process), yes())
+	amounts := on(noted("desired is the limit; nothing uses min here"), noted("desired is the limit, and "+process), yes())
 	requests := locally(noted("not used here: one machine schedules nothing"), yes())
 	return []Field{
-		{Path: "daemons.*.cpu", Type: "quantity, or min and desired", Support: limits,
+		{Path: "daemons.*.cpu", Type: "quantity, or min and desired", Support: amounts,
 			Description: "Cores: \"0.5\" or 500m. A single amount is the same as min; only desired sets a limit."},
 		{Path: "daemons.*.cpu.min", Type: "quantity", Support: requests, Description: "The cores the cluster sets aside."},
 		{Path: "daemons.*.cpu.desired", Type: "quantity", Support: limits, Description: "The cores the daemon may use at most; 10m is the least."},
-		{Path: "daemons.*.memory", Type: "quantity, or min and desired", Support: limits,
+		{Path: "daemons.*.memory", Type: "quantity, or min and desired", Support: amounts,
 			Description: "Bytes: 128Mi or 1Gi. A single amount is the same as min; only desired sets a limit."},
 		{Path: "daemons.*.memory.min", Type: "quantity", Support: requests, Description: "The memory the cluster sets aside."},
 		{Path: "daemons.*.memory.desired", Type: "quantity", Support: limits,

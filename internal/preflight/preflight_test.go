@@ -79,8 +79,8 @@ func TestAllFindingsAtOnce(t *testing.T) {
 -:10:28: daemons.api.runtime.privileged: runtime.privileged: true is not possible on local/process: this runtime never gives a process more rights than it has; remove it, or use --runtime docker [FIELD_UNSUPPORTED]
 -:10:40: daemons.api.runtime.init: runtime.init: true is not possible on kubernetes: a cluster puts no init process in front of a container; start one in the image, such as tini, and name it in command [FIELD_UNSUPPORTED]
 -:10:59: daemons.api.runtime.networkMode: runtime.networkMode: appnet is not possible on local/process: a process has the machine's network and no other; remove it, or use --runtime docker [FIELD_UNSUPPORTED]
--:12:7: resources.db: db is linked by api, and nothing says how to reach a postgres on local; give its binding: local: {service: …} under the resource, or bindings in the --values file [BINDING_REQUIRED]
--:12:7: resources.db: db is linked by api, and nothing says how to reach a postgres on kubernetes; give its binding: kubernetes: {service: …} under the resource, or bindings in the --values file [BINDING_REQUIRED]`)
+-:12:7: resources.db: db is linked by api, and nothing says how to reach a postgres on local; give its binding under the resource, such as local: {service: external, host: …, port: …, database: …, username: …, password: …}, or in the --values file [BINDING_REQUIRED]
+-:12:7: resources.db: db is linked by api, and nothing says how to reach a postgres on kubernetes; give its binding under the resource, such as kubernetes: {service: external, host: …, port: …, database: …, username: …, password: …}, or in the --values file [BINDING_REQUIRED]`)
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Error(diff)
 	}
@@ -171,6 +171,8 @@ func TestHintsTeach(t *testing.T) {
 		{"name", func(s *manifest.Stack, _ *manifest.Daemon) { s.Name = "My Edge_1" }, "for example my-edge-1"},
 		{"URL", image("docker://acme/api"), "leave out the scheme: acme/api"},
 		{"dots", mount("/srv/../etc", "/etc2", ""), "write /etc"},
+		{"one program's word", mount("/srv", "/srv", "readonly"), "use ro"},
+		{"selinux", mount("/srv", "/srv", "Z"), "chcon"},
 		{"shared", mount("/srv", "/srv", "shared"), "use rshared"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
