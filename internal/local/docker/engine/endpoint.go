@@ -21,6 +21,8 @@ import (
 // defaultContext is the context that stands for the environment and the default socket.
 const defaultContext = "default"
 
+const inspectContext = "look at it with docker context inspect "
+
 // target is the engine that is meant and how it was found.
 type target struct {
 	context  string // name of the stored context, empty where none was used
@@ -41,20 +43,20 @@ func (t target) place() string {
 // password and all.
 func (t target) refuse(err error) error {
 	text := strings.ReplaceAll(err.Error(), t.endpoint.Host, hidePassword(t.endpoint.Host))
-	return &deploy.Problem{Reason: deploy.Unavailable, Message: "cannot use " + t.place(), Err: errors.New(text)}
+	return &deploy.Problem{Reason: deploy.Unavailable, Message: "cannot use " + t.place(), Hint: "correct its address or its certificates", Err: errors.New(text)}
 }
 
 // resolve finds the engine that is meant, in the order of the docker command. A rootless engine's socket is not
 // guessed: docker does not do so either, its set-up stores a context.
 func resolve(o Options) (target, error) {
 	if o.Host != "" && o.Context != "" {
-		return target{}, unavailable(nil, "both a Docker host (%s) and a Docker context (%s) are given; give one",
-			hidePassword(o.Host), o.Context)
+		return target{}, unavailable(nil, "give only one of them",
+			"both a Docker host (%s) and a Docker context (%s) are given", hidePassword(o.Host), o.Context)
 	}
 	dir := ConfigDir(o.LookupEnv)
 	file, err := config.Load(dir)
 	if err != nil {
-		return target{}, unavailable(err, "cannot read the Docker configuration")
+		return target{}, unavailable(err, "correct config.json in "+dir, "cannot read the Docker configuration")
 	}
 	t := target{context: contextName(o, file.CurrentContext), headers: file.HTTPHeaders}
 	if t.context == "" {
@@ -91,18 +93,19 @@ func stored(dir, name string) (docker.Endpoint, error) {
 	))
 	meta, err := s.GetMetadata(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return docker.Endpoint{}, unavailable(nil, "there is no Docker context %q; `docker context ls` lists those there are", name)
+		return docker.Endpoint{}, unavailable(nil, "`docker context ls` lists those there are; DOCKER_CONTEXT, --docker-context and `docker context use` choose",
+			"there is no Docker context %q", name)
 	}
 	if err != nil {
-		return docker.Endpoint{}, unavailable(err, "cannot read the Docker context %q", name)
+		return docker.Endpoint{}, unavailable(err, inspectContext+name, "cannot read the Docker context %q", name)
 	}
 	endpoint, err := docker.EndpointFromContext(meta)
 	if err != nil {
-		return docker.Endpoint{}, unavailable(err, "the Docker context %q names no Docker engine", name)
+		return docker.Endpoint{}, unavailable(err, inspectContext+name, "the Docker context %q names no Docker engine", name)
 	}
 	ep, err := docker.WithTLSData(s, name, endpoint)
 	if err != nil {
-		return docker.Endpoint{}, unavailable(err, "cannot read the certificates of the Docker context %q", name)
+		return docker.Endpoint{}, unavailable(err, inspectContext+name, "cannot read the certificates of the Docker context %q", name)
 	}
 	if ep.Host == "" {
 		ep.Host = client.DefaultDockerHost
@@ -120,7 +123,8 @@ func addressed(o Options, configDir string) (docker.Endpoint, error) {
 	useTLS := verify || o.env("DOCKER_TLS") != ""
 	address, err := opts.ParseHost(useTLS, host)
 	if err != nil {
-		return docker.Endpoint{}, unavailable(nil, "%q is no address of a Docker engine; it looks like unix:///path, tcp://host:port or ssh://user@host", hidePassword(host))
+		return docker.Endpoint{}, unavailable(nil, "write unix:///path, tcp://host:port or ssh://user@host",
+			"%q is no address of a Docker engine", hidePassword(host))
 	}
 	ep := docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: address}}
 	if useTLS {
@@ -128,7 +132,8 @@ func addressed(o Options, configDir string) (docker.Endpoint, error) {
 		ep.TLSData, err = certificates(o.env(client.EnvOverrideCertPath), configDir)
 	}
 	if err != nil {
-		return docker.Endpoint{}, unavailable(err, "cannot read the certificates for the Docker engine at %s", hidePassword(address))
+		return docker.Endpoint{}, unavailable(err, "put ca.pem, cert.pem and key.pem into DOCKER_CERT_PATH",
+			"cannot read the certificates for the Docker engine at %s", hidePassword(address))
 	}
 	return ep, nil
 }
@@ -170,6 +175,6 @@ func hidePassword(address string) string {
 }
 
 // unavailable says that no engine can be found from what is configured.
-func unavailable(err error, format string, args ...any) error {
-	return &deploy.Problem{Reason: deploy.Unavailable, Message: fmt.Sprintf(format, args...), Err: err}
+func unavailable(err error, hint, format string, args ...any) error {
+	return &deploy.Problem{Reason: deploy.Unavailable, Message: fmt.Sprintf(format, args...), Hint: hint, Err: err}
 }

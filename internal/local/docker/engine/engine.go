@@ -94,7 +94,8 @@ func checkVersion(version, who string) error {
 	}
 	return &deploy.Problem{
 		Reason:  deploy.Unavailable,
-		Message: fmt.Sprintf("%s API %s, and at least %s (Docker 20.10) is needed", who, version, MinAPIVersion),
+		Message: fmt.Sprintf("%s API %s, and at least %s is needed", who, version, MinAPIVersion),
+		Hint:    "use Docker 20.10 or later",
 	}
 }
 

@@ -114,7 +114,7 @@ func TestConnectRefuses(t *testing.T) {
 		"unknown context":        {Options{Context: "nowhere"}, nil, `no Docker context "nowhere"`},
 		"unknown DOCKER_CONTEXT": {Options{}, map[string]string{"DOCKER_CONTEXT": "nowhere"}, `no Docker context "nowhere"`},
 		"unknown stored context": {Options{}, map[string]string{"DOCKER_CONFIG": configuration(t, `{"currentContext":"gone"}`, nil)}, `no Docker context "gone"`},
-		"both":                   {Options{Host: "unix:///a", Context: "b"}, nil, "give one"},
+		"both":                   {Options{Host: "unix:///a", Context: "b"}, nil, "give only one"},
 		"broken configuration":   {Options{}, map[string]string{"DOCKER_CONFIG": broken}, "cannot read the Docker configuration"},
 		"no address":             {Options{Host: "ftp://far"}, nil, `"ftp://far" is no address of a Docker engine`},
 		"password in ssh":        {Options{Host: "ssh://ann:s3cret@far"}, nil, "ssh://ann:***@far"},
@@ -143,7 +143,7 @@ func verdict(t *testing.T, err error, reason deploy.Reason) string {
 	if !errors.As(err, &p) || p.Reason != reason {
 		t.Fatalf("got %v; want a problem %s", err, reason)
 	}
-	return p.Error()
+	return p.Error() + "; " + p.Hint
 }
 
 func TestNegotiateWithTheEngine(t *testing.T) {

@@ -120,7 +120,7 @@ func (t trouble) problem(err error, at string) error {
 	if at != "" {
 		at = " at " + strings.TrimRight(hidePassword(at), ".:")
 	}
-	p := &deploy.Problem{Reason: t.reason, Message: fmt.Sprintf(t.what, at) + "; " + t.advice}
+	p := &deploy.Problem{Reason: t.reason, Message: fmt.Sprintf(t.what, at), Hint: t.advice}
 	if t.quote {
 		p.Err = errors.New(address.ReplaceAllStringFunc(err.Error(), hidePassword))
 	}

@@ -48,7 +48,7 @@ func (a archive) locate() (path, ref string, err error) {
 			return a.rest[:i], a.rest[i+1:], nil
 		}
 	}
-	return "", "", &deploy.Problem{Reason: deploy.ImageNotFound, Message: fmt.Sprintf("image %s: there is no such file", a.text)}
+	return "", "", &deploy.Problem{Reason: deploy.ImageNotFound, Message: fmt.Sprintf("image %s: there is no such file or directory", a.text)}
 }
 
 // packed is an image inside an archive.

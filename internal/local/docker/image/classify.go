@@ -20,7 +20,7 @@ type fault struct {
 	reason    deploy.Reason // empty: not about the image or its registry
 	transient bool          // trying again can help
 	what      string        // %[1]s is the reference, %[2]s the registry
-	advice    string
+	advice    string        // REGISTRY is the registry
 }
 
 // faults in the order they are tried. "not found" also ends messages about platforms, and "denied" those about
@@ -37,19 +37,19 @@ func faults() []fault {
 			words:  regexp.MustCompile(`toomanyrequests|too many requests|http 429|rate limit`),
 			reason: deploy.ImageRateLimited,
 			what:   "the registry %[2]s has had too many requests and refuses image %[1]s for now",
-			advice: "wait, log in for a higher limit (docker login %[2]s), or use a mirror",
+			advice: "wait, log in for a higher limit (docker login REGISTRY), or use a mirror",
 		},
 		{
 			words:  regexp.MustCompile(`pull access denied|repository does not exist or may require`),
 			reason: deploy.ImageDenied,
 			what:   "image %[1]s does not exist, or the registry %[2]s keeps it from us",
-			advice: "check its name, and log in (docker login %[2]s)",
+			advice: "check its name, and log in (docker login REGISTRY)",
 		},
 		{
 			words:  regexp.MustCompile(`unauthorized|no basic auth credentials|(^|: )denied\b|resource is denied|403 forbidden|http 40[13]\b|authentication required|authorization failed|incorrect username or password|insufficient_scope|\bauthorization token\b`),
 			reason: deploy.ImageDenied,
 			what:   "the registry %[2]s refuses us image %[1]s",
-			advice: "log in (docker login %[2]s) as somebody who may read it",
+			advice: "log in (docker login REGISTRY) as somebody who may read it",
 		},
 		{
 			words:  regexp.MustCompile(`manifest unknown|name unknown|manifest for .*not found|repository .*not found|http 404|404 not found|unknown blob|: not found$|no such image`),
@@ -107,7 +107,7 @@ func (f fault) problem(ref reference, err, loginErr error) error {
 		return connErr
 	}
 	if errors.Is(err, errBroken) {
-		return &deploy.Problem{Reason: deploy.EngineUnreachable, Message: "the connection to the engine broke while it pulled image " + ref.text, Err: err}
+		return &deploy.Problem{Reason: deploy.EngineUnreachable, Message: "the connection to the engine broke while it pulled image " + ref.text, Hint: "see whether Docker still runs", Err: err}
 	}
 	if f.reason == "" {
 		return fmt.Errorf("cannot pull image %s: %w", ref.text, errors.New(plain(err)))
@@ -118,7 +118,8 @@ func (f fault) problem(ref reference, err, loginErr error) error {
 	}
 	return &deploy.Problem{
 		Reason:  f.reason,
-		Message: fmt.Sprintf(f.what+"; "+f.advice, ref.text, ref.host()),
+		Message: fmt.Sprintf(f.what, ref.text, ref.host()),
+		Hint:    strings.ReplaceAll(f.advice, "REGISTRY", ref.host()),
 		Err:     said,
 	}
 }

@@ -133,7 +133,7 @@ func verdict(t *testing.T, err error, reason deploy.Reason) string {
 	if !errors.As(err, &p) || p.Reason != reason {
 		t.Fatalf("got %v; want a problem %s", err, reason)
 	}
-	return p.Error()
+	return p.Error() + "; " + p.Hint
 }
 
 func must(t *testing.T, err error) {

@@ -106,6 +106,7 @@ func (s *Store) ensureReference(ctx context.Context, image string, policy manife
 		return Image{}, &deploy.Problem{
 			Reason:  deploy.ImageNotPresent,
 			Message: fmt.Sprintf("image %s is not on the engine, and its pull policy is never", image),
+			Hint:    "bring it there first, or let it be pulled (pull policy missing)",
 		}
 	}
 	pulled, err := s.pull(ctx, ref, report)

@@ -67,8 +67,8 @@ func (s *Store) fits(ctx context.Context, name string, image platform) error {
 
 func mismatch(name, made string, host platform) error {
 	return &deploy.Problem{
-		Reason: deploy.ImagePlatform,
-		Message: fmt.Sprintf("image %s is made for %s, and the engine runs %s; build it for %s, or set DOCKER_DEFAULT_PLATFORM where the engine emulates other processors",
-			name, made, host, host),
+		Reason:  deploy.ImagePlatform,
+		Message: fmt.Sprintf("image %s is made for %s, and the engine runs %s", name, made, host),
+		Hint:    fmt.Sprintf("build it for %s, or set DOCKER_DEFAULT_PLATFORM where the engine emulates other processors", host),
 	}
 }

@@ -30,6 +30,14 @@ type source interface {
 	Close() error
 }
 
+// missing is the name of a file that an archive should have.
+type missing string
+
+func (m missing) Error() string { return "its " + string(m) + " is missing" }
+
+// Is makes it known as fs.ErrNotExist.
+func (m missing) Is(target error) bool { return target == fs.ErrNotExist }
+
 // dir is a layout directory; links do not lead out of it.
 type dir struct{ *os.Root }
 
@@ -43,8 +51,11 @@ func openDir(path string) (source, error) {
 
 func (d dir) size(name string) (int64, error) {
 	info, err := d.Stat(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, missing(name)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("its %s is missing: %w", name, err)
+		return 0, fmt.Errorf("its %s cannot be read: %w", name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return 0, fmt.Errorf("its %s is not a file", name)
@@ -182,7 +193,7 @@ func (t *tarball) find(name string) (entry, error) {
 	for range linkLimit {
 		e, ok := t.files[at]
 		if !ok {
-			return entry{}, fmt.Errorf("its %s is missing: %w", name, fs.ErrNotExist)
+			return entry{}, missing(name)
 		}
 		if e.link == "" {
 			return e, nil
