@@ -11,8 +11,8 @@ import (
 // What an interrupt leaves time for, five seconds in all: a replacement in flight may still become ready; then it is
 // undone; then the last look is taken and the lock let go.
 const (
-	finishGrace = 2 * time.Second
-	undoGrace   = 2 * time.Second
+	finishGrace = 1500 * time.Millisecond
+	undoGrace   = 2500 * time.Millisecond
 	closeGrace  = time.Second
 )
 

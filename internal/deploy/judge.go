@@ -93,7 +93,7 @@ func (j *judge) follow(o Observation, at time.Time) {
 	case j.running.IsZero():
 		j.running = at
 	}
-	if o.LastExit != nil {
+	if o.LastExit != nil && (j.exit == nil || !o.LastExit.unknown()) {
 		j.exit = o.LastExit
 	}
 	if p := o.Probe; p != nil && p.Code != 0 && (j.last.Probe == nil || !j.last.Probe.At.Equal(p.At)) {

@@ -93,6 +93,10 @@ func TestJudge(t *testing.T) {
 		{"out of memory", with(func(r *rules) { r.allowed = 0 }), []look{{state: BackOff, exit: &Exit{Code: 137, OOM: true}}}, 0.1, "OOM_KILLED", 0},
 		{"the exit is remembered when the next run shows", fresh, []look{{state: BackOff, exit: died(0, 0)}, {state: Running, started: 3, restarts: 3}}, 3, "EXITED_ZERO", 0},
 
+		{"an exit that the runtime has forgotten does not hide a known one", fresh,
+			[]look{{state: BackOff, exit: died(0, 0)}, {state: Running, started: 3, restarts: 3, exit: died(-1, 0)}}, 3, "EXITED_ZERO", 0},
+		{"an exit that nobody knows", fresh, []look{{state: Running, started: 3, restarts: 3, exit: died(-1, 2)}}, 3, "CRASH_LOOP", 0},
+
 		{"the runtime gave up", fresh, []look{{state: Stopped, exit: died(1, 0)}}, 0.1, "CRASH_LOOP", 0},
 		{"stopped by hand", fresh, []look{{state: Stopped, byHand: true, exit: died(0, 0)}}, 0.1, "STOPPED_BY_HAND", 0},
 		{"paused", fresh, []look{{state: Paused}}, 0.1, "STOPPED_BY_HAND", 0},

@@ -43,7 +43,7 @@ func (j *judge) crashed() *Verdict {
 		times = "once"
 	}
 	switch e := j.exit; {
-	case e == nil:
+	case e == nil || e.unknown():
 		return j.verdict(CrashLoop, "it ended "+times+" while it started", "")
 	case e.OOM:
 		return j.verdict(OOMKilled, "it was killed because it needed more memory than it may use; it ended "+times+" while it started", "")
@@ -113,8 +113,13 @@ func verdictOf(daemon string, err error) *Verdict {
 	return newVerdict(daemon, OperationFailed, err.Error(), "")
 }
 
+// unknown says that the runtime has forgotten how a run ended.
+func (e *Exit) unknown() bool { return e.Code < 0 && e.Signal == "" && !e.OOM }
+
 func exitText(e Exit) string {
 	switch {
+	case e.unknown():
+		return "ended, it is not known how"
 	case e.OOM:
 		return "was killed for its memory use"
 	case e.Signal != "":
