@@ -12,6 +12,10 @@ const (
 	maxRepeated = 100_000 // values that aliases and merge keys may add to those that are written
 )
 
+const depthHint = "check for a missing bracket or a wrong indentation"
+
+func tooDeep() string { return fmt.Sprintf("values are nested deeper than %d levels", maxDepth) }
+
 // weight is how much a node is once its aliases are followed.
 type weight struct{ values, height int }
 
@@ -45,7 +49,7 @@ type weigher struct {
 func (w *weigher) weigh(n *yaml.Node, depth int) weight {
 	w.written++
 	if depth > maxDepth {
-		w.fail(CodeDepth, n, fmt.Sprintf("values are nested deeper than %d levels", maxDepth), "check for a missing bracket or a wrong indentation")
+		w.fail(CodeDepth, n, tooDeep(), depthHint)
 		return weight{}
 	}
 	if n.Kind == yaml.AliasNode {
@@ -77,7 +81,7 @@ func (w *weigher) alias(n *yaml.Node, depth int) weight {
 	}
 	target := w.seen[n.Alias]
 	if depth+target.height > maxDepth {
-		w.fail(CodeDepth, n, fmt.Sprintf("values are nested deeper than %d levels", maxDepth), "repeat less")
+		w.fail(CodeDepth, n, tooDeep(), depthHint)
 	}
 	if target.values > w.most {
 		w.most, w.heaviest = target.values, w.d.location(n, "")

@@ -170,6 +170,9 @@ func (d *decoder) record(n node) { d.index[n.model] = n.at }
 // that people bring from other tools, else with the nearest known name.
 func (d *decoder) refuse(habits map[string]string) func(node, []string) {
 	return func(m node, known []string) {
+		if d.full() {
+			return
+		}
 		if sentence, ok := habits[m.name]; ok {
 			d.errorf(CodeForeign, m.key, fmt.Sprintf("%q is not a field here", m.name), sentence)
 			return
@@ -178,14 +181,27 @@ func (d *decoder) refuse(habits map[string]string) func(node, []string) {
 	}
 }
 
+// maxFindings is how many findings one file can have. A file that is no manifest at all would have one per line.
+const maxFindings = 1000
+
+// full says that no more findings are taken, so that nobody takes trouble over one.
+func (d *decoder) full() bool { return len(d.findings) >= maxFindings }
+
 // errorf adds an error; hint may be empty.
 func (d *decoder) errorf(code string, at Location, message, hint string) {
-	d.findings = append(d.findings, Finding{Code: code, Severity: Error, Location: at, Message: message, Hint: hint})
+	d.add(Finding{Code: code, Severity: Error, Location: at, Message: message, Hint: hint})
 }
 
 // warnf adds a warning; hint may be empty.
 func (d *decoder) warnf(code string, at Location, message, hint string) {
-	d.findings = append(d.findings, Finding{Code: code, Severity: Warning, Location: at, Message: message, Hint: hint})
+	d.add(Finding{Code: code, Severity: Warning, Location: at, Message: message, Hint: hint})
+}
+
+// add leaves half of the room to errors: no number of warnings may hide one.
+func (d *decoder) add(f Finding) {
+	if !d.full() && (f.Severity == Error || len(d.findings) < maxFindings/2) {
+		d.findings = append(d.findings, f)
+	}
 }
 
 // location is where a YAML node stands, with the line's own text for the excerpt.

@@ -3,6 +3,8 @@ package manifest
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // excerptWidth is how much of a long line an excerpt shows.
@@ -18,37 +20,56 @@ func (f Finding) Excerpt() string {
 	if f.Line == 0 || f.Source == "" {
 		return ""
 	}
-	line, before := window([]rune(f.Source), max(f.Column-1, 0))
 	number := fmt.Sprint(f.Line)
-	return fmt.Sprintf("  %s | %s\n  %s | %s^\n", number, string(line), strings.Repeat(" ", len(number)), blank(before))
+	shown, before := window(f.Source, byteOffset(f.Source, f.Column))
+	return fmt.Sprintf("  %s | %s\n  %s | %s^\n", number, shown, strings.Repeat(" ", len(number)), blank(before))
 }
 
-// window cuts the part around the column out of a long line, and gives what stands before the column in it.
-func window(line []rune, column int) (shown, before []rune) {
-	column = min(column, len(line))
-	start := 0
-	if len(line) > excerptWidth && column > excerptWidth/2 {
-		start = min(column-excerptWidth/2, len(line)-excerptWidth)
-	}
-	end := min(start+excerptWidth, len(line))
-	shown = make([]rune, 0, excerptWidth)
-	for _, r := range line[start:end] {
-		if r != '\t' && r < ' ' || r == 0x7f {
-			r = '·' // a control character would act on the terminal
+// byteOffset is where a column, counted in characters from 1, starts in a line; its end where it has fewer.
+func byteOffset(line string, column int) int {
+	for i := range line {
+		if column--; column <= 0 {
+			return i
 		}
-		shown = append(shown, r)
 	}
-	return shown, shown[:column-start]
+	return len(line)
+}
+
+// window cuts the part around a place out of a long line, and gives what stands before the place in it.
+func window(line string, place int) (shown, before string) {
+	start, end := 0, len(line)
+	if len(line) > excerptWidth {
+		start = runeStart(line, min(place-excerptWidth/2, len(line)-excerptWidth))
+		end = runeStart(line, start+excerptWidth)
+	}
+	return harmless(line[start:end]), harmless(line[start:place])
+}
+
+// runeStart is the nearest start of a character at or before an offset.
+func runeStart(line string, offset int) int {
+	offset = min(max(offset, 0), len(line))
+	for offset > 0 && offset < len(line) && !utf8.RuneStart(line[offset]) {
+		offset--
+	}
+	return offset
+}
+
+// harmless takes out the control characters, which would act on the terminal.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && unicode.IsControl(r) {
+			return '·'
+		}
+		return r
+	}, text)
 }
 
 // blank turns text into as much space as it takes, tabs kept, so that the caret stands under its column.
-func blank(text []rune) string {
-	out := make([]rune, len(text))
-	for i, r := range text {
-		out[i] = ' '
+func blank(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r == '\t' {
-			out[i] = r
+			return r
 		}
-	}
-	return string(out)
+		return ' '
+	}, text)
 }

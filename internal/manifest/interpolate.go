@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// What interpolation may produce: nesting of defaults, and text in a whole document.
+// What interpolation may produce: nesting of defaults, text in a whole document, and mistakes in one text.
 const (
 	maxNesting  = 8
 	maxExpanded = 16 << 20
+	maxSlips    = 20
 )
 
 // interpolator replaces ${NAME}, ${NAME:-default} and ${NAME:?message} in the strings of one document. A $ that no { follows
@@ -133,7 +134,7 @@ func (e *expansion) breakOff(token, message, hint string) {
 }
 
 func (e *expansion) slip(code, token, message, hint string) {
-	if e.said[code+token] {
+	if e.said[code+token] || len(e.slips) == maxSlips {
 		return
 	}
 	e.said[code+token] = true

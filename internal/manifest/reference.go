@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -28,6 +29,9 @@ func newReader(src source, dir string, lookup func(string) (string, bool)) *read
 	r.expand = func(n node, text string) string {
 		out, slips := in.expand(text)
 		for _, s := range slips {
+			if r.full() {
+				break
+			}
 			if !r.idle || s.code == CodeVarSyntax {
 				r.errorf(s.code, r.within(n, s.token), s.message, s.hint)
 			}
@@ -37,19 +41,21 @@ func newReader(src source, dir string, lookup func(string) (string, bool)) *read
 	return r
 }
 
-// within is the place of a piece of text inside a string that starts at the node.
+// within is the place of a piece of text inside a string that starts at the node; the node's own where it is not found.
 func (r *reader) within(n node, token string) Location {
-	for i := n.yaml.Line; i >= 1 && i <= len(r.lines); i++ {
-		from := 0
-		if i == n.yaml.Line {
-			from = min(len(string([]rune(r.lines[i-1])[:min(n.yaml.Column-1, len([]rune(r.lines[i-1])))])), len(r.lines[i-1]))
+	block := n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	last := n.yaml.Line + strings.Count(n.yaml.Value, "\n")
+	if block {
+		last = len(r.lines)
+	}
+	for number := n.yaml.Line; number >= 1 && number <= min(last, len(r.lines)); number++ {
+		line, from := r.lines[number-1], 0
+		if number == n.yaml.Line {
+			from = byteOffset(line, n.yaml.Column)
 		}
-		if at := strings.Index(r.lines[i-1][from:], token); at >= 0 {
-			column := len([]rune(r.lines[i-1][:from+at])) + 1
-			return Location{File: r.file, Line: i, Column: column, Path: n.at.Path, Source: r.lines[i-1]}
-		}
-		if n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && i > n.yaml.Line+strings.Count(n.yaml.Value, "\n") {
-			break
+		if at := strings.Index(line[from:], token); at >= 0 {
+			column := utf8.RuneCountInString(line[:from+at]) + 1
+			return Location{File: r.file, Line: number, Column: column, Path: n.at.Path, Source: line}
 		}
 	}
 	return n.at

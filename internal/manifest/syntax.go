@@ -91,6 +91,8 @@ func complaints() []complaint {
 		{"did not find expected ',' or '}'", "the { here is not closed, or a comma is missing after it", "add the } or the comma"},
 		{"did not find expected ',' or ']'", "the [ here is not closed, or a comma is missing after it", "add the ] or the comma"},
 		{"did not find expected node content", "a value is missing", "write one"},
+		{"expected <document start>", "this belongs to nothing that stands above it", "write NAME: VALUE"},
+		{"unknown directive", "a line cannot start with %", "put the text in quotes"},
 		{"block sequence entries are not allowed", "a list cannot start behind a key on its line", "put it on the lines below, or write [a, b]"},
 		{"unexpected end of stream", "a quote is opened here and never closed", "close it"},
 		{"cannot start any token", "this character cannot start a value", "put the value in quotes"},
@@ -115,12 +117,15 @@ func (s source) syntax(err error) Finding {
 			problem.Location, problem.Message, problem.Hint = at, message, ""
 			return problem
 		}
+	case strings.Contains(said, "exceeded max depth"):
+		problem.Code, problem.Message, problem.Hint = CodeDepth, tooDeep(), depthHint
+		return problem
 	case strings.Contains(said, "unknown anchor"):
 		name := strings.Split(said, "'")[1]
 		problem.Code, problem.Message, problem.Hint = CodeAlias, fmt.Sprintf("there is no anchor &%s above", name), "define it before it is used, or put a text that starts with * in quotes"
 		problem.Location = s.find("*"+name, 1)
 		return problem
-	case strings.Contains(said, "expected key"), strings.Contains(said, "'-' indicator"):
+	case strings.Contains(said, "expected key"), strings.Contains(said, "'-' indicator"), strings.Contains(said, "<document start>"):
 		line = s.firstFailing(said)
 	case strings.Contains(said, "did not find expected"):
 		line++
