@@ -1,0 +1,229 @@
+package conformance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/testbed"
+)
+
+// behind is docker with every call of alien going through a proxy.
+type behind struct {
+	docker
+	proxy *testbed.EngineProxy
+}
+
+func (b behind) env() []string { return []string{"DOCKER_HOST=" + b.proxy.Host} }
+
+func behindProxy(t *testing.T) behind { return behind{newDocker(t), testbed.NewEngineProxy(t)} }
+
+// TestDockerUnchangedUpChangesNothing: a second up makes no call that could change anything on the engine.
+func TestDockerUnchangedUpChangesNothing(t *testing.T) {
+	on := behindProxy(t)
+	p := newProject(t, on)
+	p.manifest(threeDaemons("1"))
+	p.up(0)
+	on.proxy.Reset()
+	p.up(0)
+	p.status(0)
+	p.alien("daemon", "diff").exits(0)
+	p.up(0, "--dry-run", "--force-recreate")
+	if m := on.proxy.Mutations(); len(m) != 0 {
+		t.Errorf("unchanged up, status, diff and a dry run made %d mutating calls: %v", len(m), m)
+	}
+	if len(on.proxy.Calls()) == 0 {
+		t.Error("no call was seen at all: the proxy is not in between")
+	}
+}
+
+// threeDaemons is a stack with a health check, a place of its own and a file lock that shows any overlap.
+func threeDaemons(level string) string {
+	return strings.ReplaceAll(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, single, /shared/api.lock]
+    environment: { LEVEL: "VALUE" }
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+  checked:
+    image: IMAGE
+    command: [/daemon, slow-start, 50ms, /tmp/ready]
+    environment: { LEVEL: "VALUE" }
+    healthCheck: { command: [/daemon, health, /tmp/ready] }
+  stored:
+    image: IMAGE
+    command: [/daemon, single, /var/lib/alien/files/lock]
+    environment: { LEVEL: "VALUE" }
+    links: [files]
+resources:
+  files: { type: storage }
+`, "VALUE", level)
+}
+
+// TestDockerKilledDuringCreate and its sibling kill up with SIGKILL just before and just after each call it makes to the
+// engine; the next up must end as an undisturbed one does.
+func TestDockerKilledDuringCreate(t *testing.T) {
+	killAtEveryCall(t, "", threeDaemons("1"))
+}
+
+func TestDockerKilledDuringReplace(t *testing.T) {
+	killAtEveryCall(t, threeDaemons("1"), threeDaemons("2"))
+}
+
+// killAtEveryCall deploys first (if any) undisturbed, then kills the up of second at one moment after another, until an
+// up comes through because it makes no more calls. It fails when that gives fewer than 25 moments.
+func killAtEveryCall(t *testing.T, first, second string) {
+	on := behindProxy(t)
+	moments := 0
+	for call := 1; ; call++ {
+		killed := false
+		for _, when := range []string{"before", "after"} {
+			name := fmt.Sprintf("%s call %d", when, call)
+			t.Run(name, func(t *testing.T) { killed = killAt(t, on, first, second, when, call) || killed })
+			if t.Failed() {
+				return
+			}
+			moments++
+		}
+		if !killed {
+			break
+		}
+	}
+	if moments < 52 {
+		t.Errorf("only %d moments were tried", moments)
+	}
+}
+
+// killAt kills one up at one moment and checks what the next makes of it. It tells whether the moment came at all.
+func killAt(t *testing.T, on behind, first, second, when string, call int) bool {
+	p := newProject(t, on)
+	on.proxy.Reset()
+	if first != "" {
+		p.manifest(first)
+		p.up(0)
+		on.proxy.Reset()
+	}
+	p.manifest(second)
+	up := p.command("daemon", "up")
+	var said bytes.Buffer
+	up.Stdout, up.Stderr = &said, &said
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	at := func(n int, _ testbed.Call) {
+		if n == call {
+			_ = up.Process.Kill()
+		}
+	}
+	if when == "before" {
+		on.proxy.Before(at)
+	} else {
+		on.proxy.After(at)
+	}
+	err := up.Wait()
+	on.proxy.Reset()
+	var exit *exec.ExitError
+	killed := errors.As(err, &exit) && exit.ExitCode() == -1
+	if err != nil && !killed {
+		t.Fatalf("up ended by itself before it was killed: %v\n%s", err, said.String())
+	}
+	p.convergesTo(second)
+	return killed
+}
+
+// convergesTo runs up and checks that all is as after an undisturbed one: each daemon once, nothing left over, nothing
+// restarted, and nothing to do for a further up.
+func (p *project) convergesTo(manifest string) {
+	p.Helper()
+	p.up(0)
+	status := p.status(0)
+	for _, d := range status.Daemons {
+		p.only(d.Daemon)
+		if all := p.on.instances(p.T, p.stack, d.Daemon); len(all) != 1 {
+			p.Errorf("%s has %+v, want one instance", d.Daemon, all)
+		}
+		if d.Restarts != 0 || d.UpToDate != "yes" || d.Unfinished || d.Renamed != "" || len(d.Duplicates) != 0 {
+			p.Errorf("status: %+v, want it up to date and never restarted", d)
+		}
+	}
+	left := p.on.leftovers(p.T, p.stack)
+	slices.Sort(left)
+	want := []string{"container /" + p.stack + "-api", "container /" + p.stack + "-checked", "container /" + p.stack + "-stored", "volume " + p.stack + "-files"}
+	if !slices.Equal(left, want) {
+		p.Errorf("there are %v, want %v", left, want)
+	}
+	for _, d := range p.up(0).Daemons {
+		if d.Action != deploy.Unchanged {
+			p.Errorf("a further up would %s %s", d.Action, d.Daemon)
+		}
+	}
+}
+
+// TestDockerEngineRestartDuringUp: the engine goes away in the middle of an update and comes back. That up may fail or
+// succeed, but it ends, and the next one converges.
+func TestDockerEngineRestartDuringUp(t *testing.T) {
+	own := testbed.OwnEngine(t)
+	on := docker{own.API}
+	p := newProject(t, on)
+	hostNet := strings.NewReplacer("image: IMAGE", "image: IMAGE\n    runtime: { networkMode: host }")
+	p.manifest(hostNet.Replace(oneOwn("1", "run")))
+	p.up(0)
+	p.manifest(hostNet.Replace(oneOwn("2", "slow-start, 1s, /tmp/ready")))
+	up := p.command("daemon", "up", "--progress", "plain")
+	stderr, err := up.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := readUntil(stderr, "running")
+	own.Restart(t)
+	said += readUntil(stderr, "")
+	_ = up.Wait()
+	if code := up.ProcessState.ExitCode(); code != 0 && code != 1 && code != 4 {
+		t.Errorf("up while the engine restarted: exit code %d\n%s", code, said)
+	}
+	p.up(0)
+	p.only("api")
+	if all := on.instances(t, p.stack, "api"); len(all) != 1 {
+		t.Errorf("after the engine's restart there are %+v, want one instance", all)
+	}
+}
+
+// TestDockerEngineRestartAfterFailedUpdate: a kept previous container must not come back beside the new one.
+func TestDockerEngineRestartAfterFailedUpdate(t *testing.T) {
+	own := testbed.OwnEngine(t)
+	on := docker{own.API}
+	p := newProject(t, on)
+	hostNet := strings.NewReplacer("image: IMAGE", "image: IMAGE\n    runtime: { networkMode: host }")
+	p.manifest(hostNet.Replace(oneOwn("1", "run")))
+	p.up(0)
+	p.manifest(hostNet.Replace(oneOwn("2", `exit, "1", after, 10m`)))
+	p.up(0, "--no-wait")
+	for _, restart := range []func(testing.TB){own.Restart, func(t testing.TB) { own.Kill(t); own.Start(t) }} {
+		restart(t)
+		if ids := running(on.instances(t, p.stack, "api")); len(ids) > 1 {
+			t.Errorf("after the engine's restart %v run", ids)
+		}
+	}
+	p.up(0)
+	p.only("api")
+}
+
+// oneOwn is a stack of one daemon for an engine without a network.
+func oneOwn(level, command string) string {
+	return fmt.Sprintf(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, %s]
+    environment: { LEVEL: %q }
+`, command, level)
+}

@@ -1,0 +1,136 @@
+package conformance
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+)
+
+// ignoresTerm: what ignores SIGTERM is killed after its own grace, and not before.
+func ignoresTerm(p *project) {
+	p.manifest(`
+daemons:
+  api: { image: IMAGE, command: [/daemon, ignore-term], stopGracePeriodSeconds: 1 }
+`)
+	p.up(0)
+	began := time.Now()
+	p.alien("daemon", "down").exits(0)
+	if took := time.Since(began); took < time.Second {
+		p.Errorf("killed after %s, before its grace of 1s was over", took)
+	}
+	if left := p.on.leftovers(p.T, p.stack); len(left) != 0 {
+		p.Errorf("down left %v", left)
+	}
+}
+
+// stopGrace: a daemon that needs longer than Docker's usual ten seconds to stop is given the time, on update and on down.
+func stopGrace(p *project) {
+	text := `
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, stop-touch, 11s, /shared/VERSION]
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+    environment: { V: "VERSION" }
+`
+	p.manifest(strings.ReplaceAll(text, "VERSION", "one"))
+	p.up(0)
+	p.manifest(strings.ReplaceAll(text, "VERSION", "two"))
+	p.up(0, "--timeout", "8s") // the grace of the old one does not count
+	p.alien("daemon", "down").exits(0)
+	for _, version := range []string{"one", "two"} {
+		if _, err := os.Stat(filepath.Join(p.dir, version)); err != nil {
+			p.Errorf("%s was killed before it had stopped: %v", version, err)
+		}
+	}
+}
+
+// interrupt: a signal during a replacement that is not ready yet undoes it; there is no outage.
+func interrupt(p *project) {
+	p.manifest(oneRunning)
+	p.up(0)
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, slow-start, 10m, /tmp/ready]
+    healthCheck: { command: [/daemon, health, /tmp/ready], intervalSeconds: 60, startPeriodSeconds: 600 }
+`)
+	before := p.only("api")
+	up := p.command("daemon", "up", "--progress", "plain")
+	var said bytes.Buffer
+	up.Stdout = &said
+	stderr, err := up.StderrPipe()
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := up.Start(); err != nil {
+		p.Fatal(err)
+	}
+	said.WriteString(readUntil(stderr, "running"))
+	if err := up.Process.Signal(os.Interrupt); err != nil {
+		p.Fatal(err)
+	}
+	said.WriteString(readUntil(stderr, ""))
+	_ = up.Wait()
+	if code := up.ProcessState.ExitCode(); code != 130 {
+		p.Errorf("interrupted up: exit code %d, want 130\n%s", code, said.String())
+	}
+	p.backToOne()
+	if p.only("api") != before {
+		p.Error("after the interrupt another instance than the old one runs")
+	}
+}
+
+// fourAtOnce: runs at the same time take turns, and the result is that of one.
+func fourAtOnce(p *project) {
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, single, /shared/lock]
+    environment: { LEVEL: "1" }
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+`)
+	var wait sync.WaitGroup
+	results := make([]result, 4)
+	for i := range results {
+		wait.Go(func() {
+			cmd := p.command("daemon", "up", "-o", "json", "--lock-timeout", "2m")
+			cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+filepath.Join(p.dir, "state", string(rune('a'+i%2))))
+			results[i] = p.finish(cmd)
+		})
+	}
+	wait.Wait()
+	for _, r := range results {
+		r.exits(0)
+	}
+	p.only("api")
+	if d := p.daemonStatus(0, "api"); d.Restarts != 0 || d.State != deploy.Running {
+		p.Errorf("after four ups at once: %+v, want it running without a restart", d)
+	}
+	if left := p.on.instances(p.T, p.stack, "api"); len(left) != 1 {
+		p.Errorf("four ups left %+v, want one instance", left)
+	}
+}
+
+// readUntil reads lines until one contains text (to the end when text is empty), and gives what it read.
+func readUntil(r io.Reader, text string) string {
+	var said strings.Builder
+	one := make([]byte, 1)
+	for {
+		if _, err := r.Read(one); err != nil {
+			return said.String()
+		}
+		said.WriteByte(one[0])
+		if text != "" && one[0] == '\n' && strings.Contains(said.String(), text) {
+			return said.String()
+		}
+	}
+}

@@ -1,0 +1,48 @@
+// Package conformance is the suite that every platform passes, written once against the command line: it runs the real
+// binary and reads what it says, and looks at the platform only through the few methods of a subject.
+package conformance
+
+import (
+	"testing"
+
+	"github.com/alienplatform/alien-go/internal/testbed"
+)
+
+// subject is a platform under the suite. Everything the suite needs to know of a platform is here.
+type subject interface {
+	// flags select the target on every command.
+	flags() []string
+	// env is what commands need in their environment to reach the target, NAME=value.
+	env() []string
+	// stack gives a stack name that nothing else uses, and cleans up after the test.
+	stack(t *testing.T) string
+	// image gives a reference under which the platform has the image.
+	image(t *testing.T, v testbed.Variant) string
+	// crash ends the daemon's process behind the runtime's back.
+	crash(t *testing.T, stack, daemon string)
+	// instances lists what the platform itself shows of a daemon, whatever alien says.
+	instances(t *testing.T, stack, daemon string) []instance
+	// foreign makes a running object with this name that is not ours, and gives a check that it was left alone.
+	foreign(t *testing.T, name string) (untouched func())
+	// stopByHand stops the daemon the way a person would, with the platform's own tool.
+	stopByHand(t *testing.T, stack, daemon string)
+	// leftovers lists everything of the stack that still exists, data included.
+	leftovers(t *testing.T, stack string) []string
+}
+
+// instance is one thing the platform has of a daemon.
+type instance struct {
+	id      string
+	running bool
+}
+
+// running gives the ids of the instances that run.
+func running(list []instance) []string {
+	var ids []string
+	for _, i := range list {
+		if i.running {
+			ids = append(ids, i.id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,168 @@
+package conformance
+
+import (
+	"strings"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/testbed"
+)
+
+// crashTwice: the default budget forgives two exits during start-up.
+func crashTwice(p *project) {
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, crash-until, "2", /shared/count]
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+`)
+	p.up(0)
+	if d := p.daemonStatus(0, "api"); d.Restarts != 2 || d.LastExit == nil || d.LastExit.Code != 1 {
+		p.Errorf("status: %+v, want 2 restarts after exit code 1", d)
+	}
+}
+
+// verdicts: each way to fail is told from the others, with its evidence.
+func verdicts(p *project) {
+	cases := []struct {
+		name, daemon string
+		reason       deploy.Reason
+		evidence     []string // what a person reads
+	}{
+		{"crash-loop", `command: [/daemon, exit, "7"]`, deploy.CrashLoop, []string{"exit code 7", "exiting with 7"}},
+		{"no-budget", `{command: [/daemon, exit, "7"], startFailuresAllowed: 0}`, deploy.CrashLoop, []string{"exit code 7"}},
+		{"exit-zero", `command: [/daemon, exit, "0"]`, deploy.ExitedZero, []string{"exit code 0"}},
+		{"oom", `{command: [/daemon, alloc, "200000000"], memory: {min: 32Mi, desired: 32Mi}}`, deploy.OOMKilled, []string{"memory"}},
+		{"unhealthy", `{command: [/daemon, run], healthCheck: {command: [/daemon, health, /tmp/never], intervalSeconds: 1, failureThreshold: 2}}`,
+			deploy.UnhealthyNow, []string{"not ready: stat /tmp/never"}},
+		{"no-command", `command: [/no/such/thing]`, deploy.CommandNotFound, []string{"/no/such/thing"}},
+		{"not-executable", `{image: NOTEXECUTABLE}`, deploy.CommandNotExecutable, nil},
+		{"bad-format", `{image: BADFORMAT}`, deploy.ExecFormat, nil},
+	}
+	var manifest strings.Builder
+	manifest.WriteString("\ndaemons:\n")
+	for _, c := range cases {
+		body := strings.TrimSuffix(strings.TrimPrefix(c.daemon, "{"), "}")
+		if !strings.Contains(body, "image:") {
+			body += ", image: IMAGE"
+		}
+		manifest.WriteString("  " + c.name + ": { " + body + " }\n")
+	}
+	p.manifest(strings.NewReplacer("NOTEXECUTABLE", p.on.image(p.T, testbed.NotExecutable), "BADFORMAT", p.on.image(p.T, testbed.BadFormat)).
+		Replace(manifest.String()))
+	report := p.up(4)
+	text := p.alien("daemon", "up").exits(4)
+	for _, c := range cases {
+		got := outcome(p.T, report, c.name)
+		if got.Verdict == nil || got.Verdict.Reason != c.reason || got.Outcome != deploy.OutcomeFailed {
+			p.Errorf("%s: %s %+v, want it failed with %s", c.name, got.Outcome, got.Verdict, c.reason)
+			continue
+		}
+		if got.Verdict.Hint == "" {
+			p.Errorf("%s: the verdict has no hint", c.name)
+		}
+		text.says(append(c.evidence, string(c.reason))...)
+	}
+}
+
+// imageVerdicts: an image that cannot be had is told at once, with the cause.
+func imageVerdicts(p *project) {
+	good := testbed.Registry(p.T)
+	good.Push(p.T, "acme/wrong:1", testbed.WrongArch)
+	denied := testbed.Registry(p.T)
+	denied.RequireBasic("alice", "not-told-to-anybody")
+	limited := testbed.Registry(p.T)
+	limited.Fail(testbed.Fault{Status: 429})
+	down := testbed.Registry(p.T)
+	down.Close()
+	cases := []struct {
+		name, image string
+		reason      deploy.Reason
+	}{
+		{"missing", good.Host + "/acme/nothing:1", deploy.ImageNotFound},
+		{"wrong-platform", good.Host + "/acme/wrong:1", deploy.ImagePlatform},
+		{"denied", denied.Host + "/acme/api:1", deploy.ImageDenied},
+		{"limited", limited.Host + "/acme/api:1", deploy.ImageRateLimited},
+		{"down", down.Host + "/acme/api:1", deploy.RegistryUnreachable},
+	}
+	text := "\ndaemons:\n"
+	for _, c := range cases {
+		text += "  " + c.name + ": { image: \"" + c.image + "\" }\n"
+	}
+	p.manifest(text)
+	report := p.up(4)
+	for _, c := range cases {
+		got := outcome(p.T, report, c.name)
+		if got.Verdict == nil || got.Verdict.Reason != c.reason {
+			p.Errorf("%s: %+v, want %s", c.name, got.Verdict, c.reason)
+			continue
+		}
+		if !strings.Contains(got.Verdict.Message, c.image) {
+			p.Errorf("%s: the message does not name the image: %s", c.name, got.Verdict.Message)
+		}
+	}
+}
+
+// imageFailureKeepsOld: the new image is ready before the old instance is touched.
+func imageFailureKeepsOld(p *project) {
+	p.manifest(oneRunning)
+	p.up(0)
+	before, started := p.only("api"), p.daemonStatus(0, "api").Since
+	gone := testbed.Registry(p.T)
+	gone.Close()
+	p.manifest("\ndaemons:\n  api: { image: \"" + gone.Host + "/acme/api:2\" }\n")
+	p.up(4)
+	p.manifest(oneRunning)
+	if d := p.daemonStatus(0, "api"); p.only("api") != before || !d.Since.Equal(started) {
+		p.Errorf("a pull that failed touched the running daemon: %+v", d)
+	}
+}
+
+// slowStart: readiness does not wait for the runtime's first full health check interval, which is a minute here.
+func slowStart(p *project) {
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, slow-start, 1s, /tmp/ready]
+    healthCheck: { command: [/daemon, health, /tmp/ready], intervalSeconds: 60 }
+`)
+	p.up(0, "--timeout", "40s")
+	if d := p.daemonStatus(0, "api"); !d.Ready {
+		p.Errorf("after up: %+v, want it ready", d)
+	}
+}
+
+// timeout: still making progress is exit code 5, after a failure it is 4.
+func timeout(p *project) {
+	text := `
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, slow-start, 10m, /tmp/ready]
+    healthCheck: { command: [/daemon, health, /tmp/ready], intervalSeconds: 60, startPeriodSeconds: 600 }
+`
+	p.manifest(text)
+	got := outcome(p.T, p.up(5, "--timeout", "2s"), "api")
+	if got.Verdict == nil || got.Verdict.Reason != deploy.StartTimeout || got.Outcome != deploy.OutcomeTimedOut {
+		p.Errorf("time-out: %+v", got)
+	}
+	p.manifest(strings.Replace(text, "[/daemon, slow-start, 10m, /tmp/ready]", `[/daemon, exit, "1", after, 400ms]`, 1))
+	p.up(4, "--timeout", "2s", "--force-recreate")
+}
+
+func noWait(p *project) {
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, slow-start, 10m, /tmp/ready]
+    healthCheck: { command: [/daemon, health, /tmp/ready], intervalSeconds: 60, startPeriodSeconds: 600 }
+`)
+	if got := outcome(p.T, p.up(0, "--no-wait"), "api"); got.Outcome != deploy.OutcomeStarted {
+		p.Errorf("up --no-wait: %s, want started", got.Outcome)
+	}
+	if d := p.daemonStatus(4, "api"); d.Ready || d.State != deploy.Running {
+		p.Errorf("status: %+v, want it running and not ready", d)
+	}
+}
