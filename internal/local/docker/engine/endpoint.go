@@ -55,7 +55,8 @@ func resolve(o Options) (target, error) {
 	}
 	dir := ConfigDir(o.LookupEnv)
 	file, err := config.Load(dir)
-	if err != nil {
+	// An explicit address needs nothing of the configuration; without one, it may name the engine that is meant.
+	if err != nil && o.Host == "" && o.env(client.EnvOverrideHost) == "" {
 		return target{}, unavailable(err, "correct config.json in "+dir, "cannot read the Docker configuration")
 	}
 	t := target{context: contextName(o, file.CurrentContext), headers: file.HTTPHeaders}

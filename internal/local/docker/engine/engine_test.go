@@ -85,6 +85,7 @@ func TestConnectFindsTheEngineThatDockerWould(t *testing.T) {
 		"default context is no context": {context: "default", env: map[string]string{"DOCKER_CONFIG": config}, place: "docker (" + client.DefaultDockerHost + ")"},
 		"context over ssh":              {context: "far", env: map[string]string{"DOCKER_CONFIG": config}, place: "docker context far (ssh://ann@far)"},
 		"ssh":                           {env: map[string]string{"DOCKER_HOST": "ssh://ann@far:2222"}, place: "docker (ssh://ann@far:2222)"},
+		"address, broken configuration": {env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONFIG": configuration(t, "{", nil)}, place: "docker (unix:///b.sock)"},
 		"no port":                       {env: map[string]string{"DOCKER_HOST": "tcp://far"}, place: "docker (tcp://far:2375)"},
 		"no scheme":                     {env: map[string]string{"DOCKER_HOST": "far:99"}, place: "docker (tcp://far:99)"},
 	}

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,12 +65,15 @@ func (p *packed) close() { _ = p.source.Close() }
 
 // open finds the image in the archive, the one for the host's platform where there are several. It reads the archive's
 // directory and JSON documents, not its layers.
-func (a archive) open(host platform) (*packed, error) {
+func (a archive) open(ctx context.Context, host platform) (*packed, error) {
 	path, ref, err := a.locate()
 	if err != nil {
 		return nil, err
 	}
-	src, err := a.source(path)
+	src, err := a.source(ctx, path)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, a.invalid(err)
 	}
@@ -94,11 +98,11 @@ func (a archive) find(src source, ref string, host platform) (img *packed, err e
 	return img, img.check()
 }
 
-func (a archive) source(path string) (source, error) {
+func (a archive) source(ctx context.Context, path string) (source, error) {
 	if a.kind == ociLayout {
 		return openDir(path)
 	}
-	return openTar(path)
+	return openTar(ctx, path)
 }
 
 // invalid says that the archive cannot be used; what already is a verdict stays one.

@@ -130,7 +130,7 @@ func TestOpenChoosesByName(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s is no archive", test.image)
 		}
-		got, err := a.open(linux)
+		got, err := a.open(t.Context(), linux)
 		if test.says != "" {
 			if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) {
 				t.Errorf("%s: %q does not say %q", test.image, text, test.says)
@@ -170,14 +170,14 @@ func TestOpenChoosesThePlatform(t *testing.T) {
 	a, _ := parseArchive("oci:" + dir)
 
 	for host, arch := range map[string]string{"amd64": "amd64", "386": "386", "arm64": "arm64"} {
-		got, err := a.open(platform{os: "linux", arch: host})
+		got, err := a.open(t.Context(), platform{os: "linux", arch: host})
 		must(t, err)
 		if got.id != idOf(t, images[arch]) {
 			t.Errorf("an engine on %s gets another image than that of %s", host, arch)
 		}
 		got.close()
 	}
-	_, err = a.open(platform{os: "linux", arch: "riscv64"})
+	_, err = a.open(t.Context(), platform{os: "linux", arch: "riscv64"})
 	if text := verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/arm64, linux/386, linux/amd64") {
 		t.Errorf("%q does not name what there is", text)
 	}
@@ -200,14 +200,14 @@ func TestOpenCompressed(t *testing.T) {
 	must(t, os.WriteFile(plain+".cut.gz", packed.Bytes()[:packed.Len()/2], 0o600))
 
 	a, _ := parseArchive("docker-archive:" + plain + ".gz")
-	got, err := a.open(linux)
+	got, err := a.open(t.Context(), linux)
 	must(t, err)
 	if got.id != idOf(t, img) {
 		t.Errorf("got %s, want %s", got.id, idOf(t, img))
 	}
 	got.close()
 	a, _ = parseArchive("docker-archive:" + plain + ".cut.gz")
-	_, err = a.open(linux)
+	_, err = a.open(t.Context(), linux)
 	verdict(t, err, deploy.ImageInvalid)
 	if left, _ := os.ReadDir(temp); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -244,7 +244,7 @@ func TestOpenBroken(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "image.tar")
 			writeTar(t, path, test.files...)
 			a, _ := parseArchive(test.kind + ":" + path)
-			_, err := a.open(linux)
+			_, err := a.open(t.Context(), linux)
 			if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) {
 				t.Errorf("%q does not say %q", text, test.says)
 			}
@@ -266,7 +266,7 @@ func TestOpenNestedIndexEnds(t *testing.T) {
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "index.json"), content, 0o600))
 	a, _ := parseArchive("oci:" + dir)
-	_, err := a.open(linux)
+	_, err := a.open(t.Context(), linux)
 	if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, "nested too deep") {
 		t.Error(text)
 	}
@@ -278,15 +278,37 @@ func TestOpenLayoutStaysInside(t *testing.T) {
 	must(t, os.WriteFile(outside, []byte(`{"schemaVersion":2,"manifests":[]}`), 0o600))
 	must(t, os.Symlink(outside, filepath.Join(dir, "index.json")))
 	a, _ := parseArchive("oci:" + dir)
-	_, err := a.open(linux)
+	_, err := a.open(t.Context(), linux)
 	if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, "escapes") {
 		t.Error(text)
 	}
 }
 
+func TestOpenManyManifestsEnds(t *testing.T) {
+	dir := t.TempDir()
+	entry := `{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":2,"digest":"sha256:` + strings.Repeat("a", 64) + `","platform":{"os":"linux","architecture":"arm"}}`
+	many := `{"schemaVersion":2,"manifests":[` + strings.Repeat(entry+",", manifestLimit) + entry + `]}`
+	must(t, os.WriteFile(filepath.Join(dir, "index.json"), []byte(many), 0o600))
+	a, _ := parseArchive("oci:" + dir)
+	_, err := a.open(t.Context(), linux)
+	if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, "more than") {
+		t.Error(text)
+	}
+}
+
+func TestOpenWhatIsNoFile(t *testing.T) {
+	for _, kind := range []string{dockerArchive, ociArchive} {
+		a, _ := parseArchive(kind + ":" + t.TempDir())
+		_, err := a.open(t.Context(), linux)
+		if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, "it is not a file") {
+			t.Error(text)
+		}
+	}
+}
+
 func TestOpenMissing(t *testing.T) {
 	a, _ := parseArchive("oci:" + filepath.Join(t.TempDir(), "none"))
-	_, err := a.open(linux)
+	_, err := a.open(t.Context(), linux)
 	verdict(t, err, deploy.ImageNotFound)
 }
 

@@ -3,7 +3,10 @@ package image
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
@@ -71,6 +74,68 @@ func TestFlightThatAllLeftIsCancelledAndForgotten(t *testing.T) {
 	})
 	if err != nil || img.ID != "anew" {
 		t.Errorf("got %+v, %v", img, err)
+	}
+}
+
+func TestTransfersAreBounded(t *testing.T) {
+	s := NewStore(nil)
+	var wait sync.WaitGroup
+	var running, most atomic.Int64
+	begun, release := make(chan struct{}, 3*transfers), make(chan struct{})
+	for range 3 * transfers {
+		wait.Go(func() {
+			err := s.transfer(t.Context(), func() error {
+				most.Store(max(most.Load(), running.Add(1)))
+				begun <- struct{}{}
+				<-release
+				running.Add(-1)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range transfers {
+		<-begun
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.transfer(ended, func() error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("a transfer began while all places were taken: %v", err)
+	}
+	close(release)
+	wait.Wait()
+	if most.Load() > transfers {
+		t.Errorf("%d transfers at once", most.Load())
+	}
+}
+
+func TestBackOffStaysInBounds(t *testing.T) {
+	for try := 1; try < 10; try++ {
+		if d := backOff(try); d < 500*time.Millisecond || d > 4*time.Second {
+			t.Errorf("try %d waits %s", try, d)
+		}
+	}
+}
+
+func TestPlatforms(t *testing.T) {
+	tests := []struct {
+		host, image string
+		runs        bool
+	}{
+		{"linux/amd64", "linux/amd64", true},
+		{"linux/amd64", "linux/386", true},
+		{"linux/amd64", "linux/arm64", false},
+		{"linux/arm64", "linux/arm/v7", true},
+		{"linux/386", "linux/amd64", false},
+		{"linux/amd64", "windows/amd64", false},
+		{"linux/amd64", "", true},
+	}
+	for _, test := range tests {
+		if got := parsePlatform(test.host).runs(parsePlatform(test.image)); got != test.runs {
+			t.Errorf("%s runs %s: %v", test.host, test.image, got)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *Store) ensureArchive(ctx context.Context, a archive, report func(deploy
 	if err != nil {
 		return Image{}, err
 	}
-	img, err := a.open(host)
+	img, err := a.open(ctx, host)
 	if err != nil {
 		return Image{}, err
 	}

@@ -13,8 +13,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// indexDepth is how deep an index of indexes is followed.
-const indexDepth = 3
+// Bounds on what a hostile layout can make us read.
+const (
+	indexDepth    = 3
+	manifestLimit = 1000
+)
 
 // annotations that name an image of a layout: the OCI's own, and the one that Docker and containerd write.
 const (
@@ -47,63 +50,72 @@ func openOCI(src source, ref string, host platform) (*packed, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := candidates(src, data, ref, indexDepth)
-	if err != nil {
+	w := walk{src: src}
+	if err := w.index(data, ref, indexDepth); err != nil {
 		return nil, err
 	}
-	chosen, err := chooseOCI(all, ref, host)
+	chosen, err := chooseOCI(w.found, ref, host)
 	if err != nil {
 		return nil, err
 	}
 	return openManifest(src, chosen.desc)
 }
 
-// candidates lists the images of an index, by reference where one is given.
-func candidates(src source, index []byte, ref string, depth int) ([]candidate, error) {
-	parsed, err := v1.ParseIndexManifest(bytes.NewReader(index))
-	if err != nil {
-		return nil, fmt.Errorf("its index is broken: %w", err)
-	}
+// walk lists the images that a layout holds.
+type walk struct {
+	src   source
+	seen  int // entries of indexes
+	found []candidate
+}
+
+// index adds the images of an index, by reference where one is given.
+func (w *walk) index(data []byte, ref string, depth int) error {
 	if depth == 0 {
-		return nil, errors.New("its indexes are nested too deep")
+		return errors.New("its indexes are nested too deep")
 	}
-	var found []candidate
+	parsed, err := v1.ParseIndexManifest(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("its index is broken: %w", err)
+	}
+	if w.seen += len(parsed.Manifests); w.seen > manifestLimit {
+		return fmt.Errorf("it holds more than %d manifests", manifestLimit)
+	}
 	for _, desc := range parsed.Manifests {
 		if ref != "" && !named(desc, ref) {
 			continue
 		}
-		more, err := expand(src, desc, depth)
-		if err != nil {
-			return nil, err
+		if err := w.entry(desc, depth); err != nil {
+			return err
 		}
-		found = append(found, more...)
 	}
-	return found, nil
+	return nil
 }
 
-// expand gives the images behind one entry of an index.
-func expand(src source, desc v1.Descriptor, depth int) ([]candidate, error) {
+// entry adds what is behind one entry of an index.
+func (w *walk) entry(desc v1.Descriptor, depth int) error {
 	if desc.MediaType.IsIndex() {
-		data, err := blob(src, desc)
+		data, err := blob(w.src, desc)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return candidates(src, data, "", depth-1)
+		return w.index(data, "", depth-1)
 	}
 	if !desc.MediaType.IsImage() {
-		return nil, nil
+		return nil
 	}
 	if p := desc.Platform; p != nil && p.OS != "" {
-		return []candidate{{desc, platform{p.OS, p.Architecture, p.Variant}}}, nil
+		w.found = append(w.found, candidate{desc, platform{p.OS, p.Architecture, p.Variant}})
+		return nil
 	}
-	img, err := openManifest(src, desc)
+	img, err := openManifest(w.src, desc)
 	if err == nil {
 		err = img.check()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []candidate{{desc, img.platform}}, nil
+	w.found = append(w.found, candidate{desc, img.platform})
+	return nil
 }
 
 func named(desc v1.Descriptor, ref string) bool {

@@ -91,9 +91,9 @@ func (s *Store) archiveIdentity(ctx context.Context, a archive) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	img, err := a.open(host)
+	img, err := a.open(ctx, host)
 	if err != nil {
-		return "", nil //nolint:nilerr // Ensure tells
+		return "", ctx.Err() // Ensure tells
 	}
 	defer img.close()
 	have, present, err := s.loaded(ctx, img)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -82,13 +83,21 @@ type entry struct {
 	link         string // another entry, in place of content
 }
 
-func openTar(path string) (source, error) {
+func openTar(ctx context.Context, path string) (source, error) {
+	// Opening a pipe would wait for somebody to write into it.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	t := &tarball{content: file, close: file.Close}
-	if err = t.unpack(file); err == nil {
+	if err = t.unpack(ctx, file); err == nil {
 		err = t.index()
 	}
 	if err != nil {
@@ -98,36 +107,40 @@ func openTar(path string) (source, error) {
 	return t, nil
 }
 
-// unpack puts a temporary file in the place of a compressed one, so that it can be read in any order.
-func (t *tarball) unpack(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is not a file")
-	}
+// unpack puts a temporary file in the place of a compressed one, so that it can be read in any order. The temporary file
+// has no name any more where the system allows that, so that it cannot be left behind.
+func (t *tarball) unpack(ctx context.Context, file *os.File) error {
 	head := make([]byte, len(gzipMagic))
 	if n, _ := file.ReadAt(head, 0); string(head[:n]) != gzipMagic {
 		return nil
 	}
 	defer file.Close()
-	dir, err := os.MkdirTemp("", "alien-image-")
+	out, err := os.CreateTemp("", "alien-image-*.tar")
 	if err != nil {
 		return err
 	}
-	t.close = func() error { return os.RemoveAll(dir) }
-	out, err := os.Create(filepath.Join(dir, "image.tar"))
-	if err != nil {
-		return err
+	t.content, t.close = out, out.Close
+	if os.Remove(out.Name()) != nil {
+		t.close = func() error { return errors.Join(out.Close(), os.Remove(out.Name())) }
 	}
-	t.content = out
-	t.close = func() error { return errors.Join(out.Close(), os.RemoveAll(dir)) }
-	if err := gunzip(out, file); err != nil {
+	if err := gunzip(out, patient{ctx, file}); err != nil {
 		return err
 	}
 	_, err = out.Seek(0, io.SeekStart)
 	return err
+}
+
+// patient reads until the context ends.
+type patient struct {
+	ctx context.Context //nolint:containedctx // a reader has no other way
+	io.Reader
+}
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.Reader.Read(b)
 }
 
 func gunzip(out io.Writer, in io.Reader) error {
