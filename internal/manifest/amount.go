@@ -35,8 +35,12 @@ func (d *decoder) amount(n node) string {
 // states as desired.
 func (d *decoder) quantity(n node) Quantity {
 	var q Quantity
-	if n.isText() || n.isNumber() {
+	switch {
+	case n.isText() || n.isNumber():
 		q.Request = d.amount(n)
+		return q
+	case n.kind() == "a list" || n.yaml.ShortTag() == "!!bool":
+		d.wrongType(n, "an amount, or an object", `write one such as "0.5" or 128Mi, or { min: …, desired: … }`)
 		return q
 	}
 	d.object(n, fields{

@@ -191,11 +191,13 @@ func plainValue(file string) (any, error) {
 }
 
 func plainBytes(raw []byte) (any, error) {
-	found, err := documents(bytes.TrimPrefix(raw, []byte("\ufeff")))
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+	if isJSON(raw) {
+		return jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	}
+	found, err := documents(raw)
 	if err != nil {
-		if found, err = documents(yamlEscapes(raw)); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	var value any
 	if err := found[0].Decode(&value); err != nil {

@@ -156,3 +156,17 @@ func resourceHabits() map[string]string {
 		"image": "this is a daemon's; describe it under daemons",
 	}
 }
+
+// shapes says how to write what is an object, for those who wrote something else.
+func shapes() map[string]string {
+	return map[string]string{
+		"code":        "write { type: image, image: name:tag }, or image: name:tag in its place",
+		"environment": environmentHint,
+		"healthCheck": "write { command: [/program, health] }",
+		"kubernetes":  "write { name: value } pairs",
+		"local":       "write { service: …, … }",
+		"resources":   "write the resource's name as a key: NAME: { type: … }",
+		"runtime":     `write { user: "1000:1000" } or another of its options`,
+		"secretRef":   "write { name: SECRET, key: KEY }",
+	}
+}

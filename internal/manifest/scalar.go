@@ -124,6 +124,9 @@ func (d *decoder) seconds(n node, into *time.Duration) {
 
 // wrongType says that the node is not what it must be. It never repeats the value: that may be a secret.
 func (d *decoder) wrongType(n node, want, hint string) {
+	if hint == "" {
+		hint = shapes()[n.name]
+	}
 	is := "not " + n.kind()
 	if n.isNull() {
 		is = "and has no value"

@@ -20,6 +20,7 @@ type source struct {
 	file  string
 	text  []byte
 	lines []string
+	json  bool // the text is a JSON object, and is read as that
 }
 
 // readSource reads a manifest or values file, "-" being standard input. Its findings are about the file as a whole, or
@@ -32,6 +33,10 @@ func readSource(path string, stdin io.Reader) (source, []Finding) {
 	src := source{file: path, text: bytes.TrimPrefix(raw, []byte("\ufeff"))}
 	if problem := src.encoding(); problem != nil {
 		return source{}, []Finding{*problem}
+	}
+	if src.json = isJSON(src.text); src.json {
+		src.lines = jsonLines(string(src.text))
+		return src, nil
 	}
 	src.lines = splitLines(string(src.text))
 	if problem := src.control(); problem != nil {

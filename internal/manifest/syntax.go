@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -16,9 +14,12 @@ import (
 
 // parse turns a text into its one document. Nil comes with a finding that says why.
 func parse(src source) (*yaml.Node, *Finding) {
+	if src.json {
+		return src.parseJSON()
+	}
 	found, err := documents(src.text)
-	if err != nil && src.likeJSON() && json.Valid(src.text) {
-		found, err = documents(yamlEscapes(src.text))
+	if at, message, ok := src.jsonError(); ok && err == nil && src.meansJSON(found) {
+		return nil, &Finding{Code: CodeSyntax, Severity: Error, Location: at, Message: "this is not JSON: " + message, Hint: "correct it"}
 	}
 	if err != nil {
 		problem := src.syntax(err)
@@ -59,24 +60,6 @@ func documents(text []byte) (found []*yaml.Node, err error) {
 		}
 	}
 	return found, nil
-}
-
-// jsonEscape is one escape of JSON, a pair of them for a character beyond U+FFFF.
-var jsonEscape = regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.`)
-
-// yamlEscapes writes the two escapes of JSON that our parser does not know in the way of YAML.
-func yamlEscapes(text []byte) []byte {
-	return jsonEscape.ReplaceAllFunc(text, func(escape []byte) []byte {
-		switch {
-		case string(escape) == `\/`:
-			return []byte("/")
-		case len(escape) == len(`\ud83d\ude00`):
-			high, _ := strconv.ParseUint(string(escape[2:6]), 16, 32)
-			low, _ := strconv.ParseUint(string(escape[8:12]), 16, 32)
-			return fmt.Appendf(nil, `\U%08X`, 0x10000+(high-0xd800)<<10+(low-0xdc00))
-		}
-		return escape
-	})
 }
 
 // complaint is one of the parser's messages in our words.
@@ -207,6 +190,11 @@ func (s source) tab(problem *Finding) {
 func (s source) likeJSON() bool {
 	text := bytes.TrimSpace(s.text)
 	return bytes.HasPrefix(text, []byte("{")) && bytes.HasPrefix(bytes.TrimSpace(text[1:]), []byte(`"`))
+}
+
+// meansJSON says whether a text that is YAML was meant to be JSON: by its file's name, or because it is a compiled stack.
+func (s source) meansJSON(found []*yaml.Node) bool {
+	return strings.HasSuffix(s.file, ".json") || s.likeJSON() && len(found) == 1 && isCompiled(node{yaml: found[0]})
 }
 
 // jsonError asks the JSON parser, which knows the place exactly.
