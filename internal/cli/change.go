@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,37 +92,62 @@ func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 
 
 // outcomeError is the error that a report amounts to, nil where every daemon ended as it should.
 func outcomeError(r deploy.Report) error {
-	by := map[deploy.Outcome][]string{}
-	undeleted := []string{}
+	by := map[ending][]string{}
+	var undone []string
 	for _, x := range r.Daemons {
-		if x.Action == deploy.Delete && x.Outcome == deploy.OutcomeFailed {
-			undeleted = append(undeleted, x.Daemon)
-			continue
+		by[endingOf(x)] = append(by[endingOf(x)], x.Daemon)
+		if x.Outcome == deploy.OutcomeRolledBack {
+			undone = append(undone, x.Daemon)
 		}
-		by[x.Outcome] = append(by[x.Outcome], x.Daemon)
 	}
-	failed := slices.Concat(by[deploy.OutcomeFailed], by[deploy.OutcomeRolledBack])
-	slices.Sort(failed)
+	and := ""
+	if len(undone) > 0 {
+		and = "; rolled back: " + nameList(undone)
+	}
 	switch {
-	case len(by[deploy.OutcomeInterrupted]) > 0:
-		return &failure{exit: exitInterrupted, code: string(deploy.Interrupted), message: "interrupted before " + nameList(by[deploy.OutcomeInterrupted]),
+	case len(by[interrupted]) > 0:
+		return &failure{exit: exitInterrupted, code: string(deploy.Interrupted), message: "interrupted before " + nameList(by[interrupted]) + and,
 			hint: "run the command again to go on"}
-	case len(failed) > 0:
-		return &failure{exit: exitNotReady, code: codeUnready, message: "not ready: " + nameList(failed) + rolledBack(by[deploy.OutcomeRolledBack])}
-	case len(by[deploy.OutcomeTimedOut]) > 0:
-		return &failure{exit: exitTimeout, code: codeTimeout, message: "timed out waiting for " + nameList(by[deploy.OutcomeTimedOut]),
+	case len(by[unready]) > 0:
+		return &failure{exit: exitNotReady, code: codeUnready, message: "not ready: " + nameList(by[unready]) + and}
+	case len(by[timedOut]) > 0:
+		return &failure{exit: exitTimeout, code: codeTimeout, message: "timed out waiting for " + nameList(by[timedOut]) + and,
 			hint: "raise --timeout, or look at alien daemon logs"}
-	case len(undeleted) > 0:
-		return &failure{exit: exitFailed, code: string(deploy.OperationFailed), message: "cannot remove " + nameList(undeleted)}
+	case len(by[stillThere]) > 0:
+		return &failure{exit: exitFailed, code: string(deploy.OperationFailed), message: "cannot remove " + nameList(by[stillThere])}
 	}
 	return nil
 }
 
-func rolledBack(names []string) string {
-	if len(names) == 0 {
-		return ""
+// ending is how one daemon ended, as far as the exit code goes.
+type ending int
+
+const (
+	well ending = iota
+	interrupted
+	unready
+	timedOut
+	stillThere
+)
+
+func endingOf(x deploy.DaemonReport) ending {
+	switch x.Outcome {
+	case deploy.OutcomeInterrupted:
+		return interrupted
+	case deploy.OutcomeTimedOut:
+		return timedOut
+	case deploy.OutcomeRolledBack:
+		if x.Verdict != nil && x.Verdict.Progressing() {
+			return timedOut
+		}
+		return unready
+	case deploy.OutcomeFailed:
+		if x.Action == deploy.Delete {
+			return stillThere
+		}
+		return unready
 	}
-	return "; rolled back: " + nameList(names)
+	return well
 }
 
 func nameList(names []string) string { return strings.Join(names, ", ") }
@@ -141,7 +165,7 @@ func (d *deps) printVerdicts(c *common, r deploy.Report) {
 func (ch change) summary(t ui.Theme, r deploy.Report, took time.Duration) string {
 	counts := map[string]int{}
 	for _, x := range r.Daemons {
-		counts[ch.ending(x)]++
+		counts[ch.word(x)]++
 	}
 	var parts []string
 	for _, word := range []string{"created", "updated", "restarted", "unchanged", "started", "removed", "rolled back", "failed", "timed out", "interrupted"} {
@@ -159,8 +183,8 @@ func (ch change) summary(t ui.Theme, r deploy.Report, took time.Duration) string
 	return s
 }
 
-// ending is how one daemon ended, in one of the words of a summary.
-func (ch change) ending(r deploy.DaemonReport) string {
+// word is how one daemon ended, in one of the words of a summary.
+func (ch change) word(r deploy.DaemonReport) string {
 	switch {
 	case r.Outcome == deploy.OutcomeRolledBack:
 		return "rolled back"

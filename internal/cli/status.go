@@ -94,7 +94,7 @@ func (l *look) document(observed deploy.Observed) (output.Status, error) {
 	selected, err := l.selected(all)
 	doc := output.Status{
 		Head: output.NewHead(output.KindStatus), Stack: l.named.name, Target: output.NewTarget(l.named.target, l.p.Place()),
-		Time: at.UTC().Truncate(time.Millisecond), Ready: !slices.ContainsFunc(selected, unready), Daemons: selected,
+		Time: at.UTC().Truncate(time.Millisecond), Ready: !slices.ContainsFunc(selected, notReady), Daemons: selected,
 	}
 	if f := statusError(doc); f != nil {
 		doc.Error = plainFailure(f).toOutput()
@@ -102,7 +102,7 @@ func (l *look) document(observed deploy.Observed) (output.Status, error) {
 	return doc, err
 }
 
-func unready(s deploy.Status) bool { return !s.Ready }
+func notReady(s deploy.Status) bool { return !s.Ready }
 
 // selected keeps the daemons that were asked for.
 func (l *look) selected(all []deploy.Status) ([]deploy.Status, error) {

@@ -137,7 +137,7 @@ func (r *row) end(p phase, label string, at time.Time) {
 }
 
 func (r *row) goOn(label string) {
-	r.phase, r.label, r.bytes, r.to = busy, label, nil, time.Time{}
+	r.phase, r.label, r.bytes, r.restarts, r.to = busy, label, nil, 0, time.Time{}
 }
 
 func (r *row) progress(e deploy.Event) bool {

@@ -38,8 +38,11 @@ func Exit(e *deploy.Exit) string {
 		return ""
 	}
 	s := fmt.Sprintf("code %d", e.Code)
-	if e.Signal != "" {
+	switch {
+	case e.Signal != "":
 		s = e.Signal
+	case e.Code < 0:
+		s = "code unknown" // the runtime has forgotten it
 	}
 	if e.OOM {
 		s += " (out of memory)"
