@@ -158,7 +158,7 @@ daemons: { api: { image: "app:1" } }
 resources:
   cache:
     type: kv
-    kubernetes: { url: { fromEnv: MISSING }, cert: { fromFile: missing }, region: "${MISSING}", typo: { fromEnv: } }
+    kubernetes: { url: { fromEnv: MISSING }, cert: { fromFile: missing }, region: "${MISSING}", typo: { fromEnv: }, named: { fromEnv: "${MISSING}" } }
 `
 	codes := func(platforms ...Platform) []string {
 		var codes []string
@@ -171,7 +171,7 @@ resources:
 	if diff := cmp.Diff([]string{CodeType}, codes(Local)); diff != "" {
 		t.Errorf("for local (-want +got):\n%s", diff)
 	}
-	all := []string{CodeFromEnv, CodeFromFile, CodeVariable, CodeType}
+	all := []string{CodeFromEnv, CodeFromFile, CodeVariable, CodeType, CodeVariable}
 	if diff := cmp.Diff(all, codes(Kubernetes)); diff != "" {
 		t.Errorf("for kubernetes (-want +got):\n%s", diff)
 	}
@@ -347,5 +347,25 @@ func TestHostileFiles(t *testing.T) {
 		if spent := (after.TotalAlloc - before.TotalAlloc) >> 20; spent > 500 || len(findings) == 0 || len(findings) > maxFindings {
 			t.Errorf("%s: %d findings for %d MiB", name, len(findings), spent)
 		}
+	}
+}
+
+// TestReferencesAreInterpolatedTheirValuesNot: a variable may say which file to read, and the file may hold anything.
+func TestReferencesAreInterpolatedTheirValuesNot(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "eu.pem"), []byte("${REGION}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "alien.yaml")
+	if err := os.WriteFile(path, []byte("name: e\ndaemons: { a: { image: x, environment: { X: { fromFile: '${REGION}.pem' }, Y: { secretRef: { name: 's-${REGION}', key: k } } } } }"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, findings := Load(Options{Path: path, LookupEnv: environment})
+	if len(findings) > 0 {
+		t.Fatalf("unexpected findings: %v", findings)
+	}
+	want := []Env{{"X", Secret("${REGION}\n", "file eu.pem")}, {"Y", FromRef(SecretRef{Name: "s-eu", Key: "k"})}}
+	if diff := cmp.Diff(want, s.Daemons[0].Environment); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 }

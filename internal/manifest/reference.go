@@ -86,23 +86,21 @@ func (r *reader) value(n node) Value {
 	return Plain(r.text(n))
 }
 
-// reference reads {fromEnv: NAME}, {fromFile: PATH} or {secretRef: {name, key}}. The names in it are taken as written.
+// reference reads {fromEnv: NAME}, {fromFile: PATH} or {secretRef: {name, key}}. The names and the path are strings of the
+// manifest like any other, so they are interpolated; what they lead to is not.
 func (r *reader) reference(n node) Value {
 	var value Value
 	count := 0
-	plain := func(read func(node) Value) func(node) {
+	counted := func(read func(node) Value) func(node) {
 		return func(m node) {
 			count++
-			expand := r.expand
-			r.expand = nil
 			value = read(m)
-			r.expand = expand
 		}
 	}
 	ok := r.object(n, fields{
-		"fromEnv":   plain(r.fromEnv),
-		"fromFile":  plain(r.fromFile),
-		"secretRef": plain(r.secretRef),
+		"fromEnv":   counted(r.fromEnv),
+		"fromFile":  counted(r.fromFile),
+		"secretRef": counted(r.secretRef),
 	}, r.refuse(nil))
 	switch {
 	case ok && count == 0:
@@ -178,7 +176,7 @@ func (r *reader) secretRef(n node) Value {
 func (r *reader) name(n node, hint string) (string, bool) {
 	before := len(r.findings)
 	text := r.text(n)
-	if text == "" && len(r.findings) == before {
+	if unknown := r.idle && n.yaml.Value != ""; text == "" && !unknown && len(r.findings) == before {
 		r.errorf(CodeValue, n.at, "this is an empty string", hint)
 	}
 	return text, text != ""
