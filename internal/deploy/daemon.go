@@ -172,7 +172,7 @@ func (s *step) await(ctx context.Context, rules rules) (*Verdict, error) {
 	if s.watch == nil {
 		return nil, blind{errors.New("cannot wait for " + s.change.Daemon + ": its stack is not watched")}
 	}
-	v, err := s.watch.wait(ctx, s.change.Daemon, &judge{rules: rules}, s.look)
+	v, err := s.watch.wait(ctx, s.change.Daemon, &judge{rules: rules}, s.look, s.fresh)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return nil, blind{err}
@@ -190,6 +190,16 @@ func (s *step) look(o Observation) {
 	if !same {
 		s.events.emit(Event{Daemon: s.change.Daemon, Kind: KindState, Observation: &o})
 	}
+}
+
+// fresh takes a look past the stream, where the platform can do so.
+func (s *step) fresh(ctx context.Context) (Observation, bool) {
+	looker, ok := s.platform.(Looker)
+	if !ok {
+		return Observation{}, false
+	}
+	o, err := looker.Look(ctx, s.last)
+	return o, err == nil // the stream says what is wrong, if something is
 }
 
 func (s *step) progress(p Progress) {

@@ -107,8 +107,8 @@ func (j *judge) stale(o Observation) bool {
 	if j.replaced[o.Instance] {
 		return true
 	}
-	if j.seen {
-		return false
+	if j.seen { // a fresh look may have overtaken the stream
+		return o.Instance == j.last.Instance && !o.StartedAt.IsZero() && o.StartedAt.Before(j.last.StartedAt)
 	}
 	if o.State == Gone {
 		return true // what was there before the one that we wait for

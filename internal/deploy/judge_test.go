@@ -87,6 +87,7 @@ func TestJudge(t *testing.T) {
 			[]look{{state: BackOff, restarts: 1}, {state: Running, started: 1, at: 1, restarts: 1}, {state: BackOff, started: 1, restarts: 2}}, 2, pending, 60},
 		{"exits that were not seen count", fresh, []look{{state: Running, started: 3, restarts: 3, exit: died(1, 2)}}, 3.9, "CRASH_LOOP", 0},
 		{"a runtime that never shows the end", fresh, []look{{state: Running}, {state: Running, started: 1}, {state: Running, started: 2}, {state: Running, started: 3}}, 3.9, "CRASH_LOOP", 0},
+		{"news that a fresh look has overtaken", fresh, []look{{state: Running, started: 5, restarts: 1, at: 5}, {state: BackOff, started: 1, at: 5.1}}, 5.5, ready, 0},
 		{"no budget", with(func(r *rules) { r.allowed = 0 }), []look{{state: BackOff, exit: died(2, 0)}}, 0.1, "CRASH_LOOP", 0},
 		{"exit 0", with(func(r *rules) { r.allowed = 0 }), []look{{state: BackOff, exit: died(0, 0)}}, 0.1, "EXITED_ZERO", 0},
 		{"a signal is not exit 0", with(func(r *rules) { r.allowed = 0 }), []look{{state: BackOff, exit: &Exit{Signal: "SIGSEGV"}}}, 0.1, "CRASH_LOOP", 0},

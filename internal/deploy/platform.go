@@ -44,6 +44,13 @@ type Platform interface {
 	Close() error
 }
 
+// Looker is a platform whose stream of state changes may lag behind what it knows itself: a Docker engine under load
+// tells of an exit half a second late. The engine then takes a fresh look before it believes that a daemon is ready.
+type Looker interface {
+	// Look gives the instance that was observed before, as it is now.
+	Look(ctx context.Context, before Observation) (Observation, error)
+}
+
 // Session is a change in progress, under the lock. Its methods are safe to call for different daemons at once. For one
 // daemon they come in the order Prepare, Start, then Commit or Undo.
 //

@@ -38,19 +38,22 @@ func (j *judge) failure() *Verdict {
 
 // crashed tells the ways apart in which a process ends.
 func (j *judge) crashed() *Verdict {
-	times := fmt.Sprintf("%d times", j.failures())
+	times := fmt.Sprintf("it ended %d times", j.failures())
 	if j.failures() == 1 {
-		times = "once"
+		times = "it ended once"
+	}
+	if j.origin != found {
+		times += " while it started"
 	}
 	switch e := j.exit; {
 	case e == nil || e.unknown():
-		return j.verdict(CrashLoop, "it ended "+times+" while it started", "")
+		return j.verdict(CrashLoop, times, "")
 	case e.OOM:
-		return j.verdict(OOMKilled, "it was killed because it needed more memory than it may use; it ended "+times+" while it started", "")
+		return j.verdict(OOMKilled, "it was killed because it needed more memory than it may use; "+times, "")
 	case e.Code == 0 && e.Signal == "":
-		return j.verdict(ExitedZero, "it ended by itself, without an error (exit code 0); it ended "+times+" while it started", "")
+		return j.verdict(ExitedZero, "it ended by itself, without an error (exit code 0); "+times, "")
 	default:
-		return j.verdict(CrashLoop, "it ended "+times+" while it started; the last run "+exitText(*e), "")
+		return j.verdict(CrashLoop, times+"; the last run "+exitText(*e), "")
 	}
 }
 

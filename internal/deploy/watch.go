@@ -85,20 +85,22 @@ func (f *feed) take() []sighting {
 }
 
 // wait feeds a judge until it decides. It answers nil, nil when the daemon is ready; an error means that nothing can be
-// said any more: ctx ended, or the stream did. news is told every look that counts.
-func (w *watcher) wait(ctx context.Context, daemon string, j *judge, news func(Observation)) (*Verdict, error) {
+// said any more: ctx ended, or the stream did. news is told every look that counts; fresh may give one past the stream.
+func (w *watcher) wait(ctx context.Context, daemon string, j *judge, news func(Observation), fresh func(context.Context) (Observation, bool)) (*Verdict, error) {
 	f := w.feeds[daemon]
 	for {
-		for _, s := range f.take() {
-			if !j.observe(s.Observation, s.at) {
-				continue
-			}
-			news(s.Observation)
-			if v := j.failure(); v != nil {
-				return v, nil // before a later look makes it look better
-			}
+		if v := j.hear(f.take(), news); v != nil {
+			return v, nil
 		}
 		d := j.decide(time.Now())
+		if d.ready {
+			if o, ok := fresh(ctx); ok {
+				if v := j.hear([]sighting{{o, time.Now()}}, news); v != nil {
+					return v, nil
+				}
+				d = j.decide(time.Now())
+			}
+		}
 		if d.ready || d.verdict != nil {
 			return d.verdict, nil
 		}
@@ -106,6 +108,20 @@ func (w *watcher) wait(ctx context.Context, daemon string, j *judge, news func(O
 			return nil, err
 		}
 	}
+}
+
+// hear takes in looks, and stops at one that is a verdict, before a later one makes it look better.
+func (j *judge) hear(looks []sighting, news func(Observation)) *Verdict {
+	for _, s := range looks {
+		if !j.observe(s.Observation, s.at) {
+			continue
+		}
+		news(s.Observation)
+		if v := j.failure(); v != nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // pause returns at the next news of a daemon, or at the time given if that is not zero.
