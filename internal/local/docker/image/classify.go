@@ -89,7 +89,7 @@ func classify(ref reference, err error) fault {
 	}
 	text := plain(err)
 	for _, name := range []string{ref.text, ref.local(), ref.named.String(), dist.FamiliarName(ref.named), ref.named.Name(), ref.host()} {
-		text = strings.ReplaceAll(text, name, "…")
+		text = regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`).ReplaceAllLiteralString(text, "…")
 	}
 	text = strings.ToLower(address.ReplaceAllString(text, "…"))
 	for _, f := range faults() {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -86,4 +87,30 @@ func TestClassify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A name is no reason, and taking it out of a message must not take a reason along.
+func TestClassifyIgnoresNames(t *testing.T) {
+	for name, said := range map[string]string{
+		"time":             "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+		"eof/unauthorized": "manifest for eof/unauthorized:latest not found: EOF",
+	} {
+		ref, err := parseReference(name)
+		must(t, err)
+		want := map[string]deploy.Reason{"time": deploy.RegistryUnreachable, "eof/unauthorized": deploy.ImageNotFound}[name]
+		if got := classify(ref, errors.New(said)); got.reason != want {
+			t.Errorf("%s: %q is %q, want %q", name, said, got.reason, want)
+		}
+	}
+}
+
+func TestBrokenAnswerIsTheEnginesTrouble(t *testing.T) {
+	ref, err := parseReference("app")
+	must(t, err)
+	err = follow(strings.NewReader(`{"status":"Pulling from library/app"}{"stat`), func(message) {})
+	fault := classify(ref, err)
+	if fault.transient {
+		t.Error("it would be tried again")
+	}
+	verdict(t, fault.problem(ref, err, nil), deploy.EngineUnreachable)
 }

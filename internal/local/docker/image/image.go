@@ -42,6 +42,7 @@ type Store struct {
 	lookupEnv func(string) (string, bool)
 	login     *login
 	pause     func(try int) time.Duration // before the next try
+	patience  time.Duration               // with a registry that is only asked what it has
 
 	slots   chan struct{}
 	flights flights
@@ -64,7 +65,7 @@ func WithEnv(lookup func(string) (string, bool)) Option {
 
 // NewStore gives the images of an engine.
 func NewStore(api client.APIClient, opts ...Option) *Store {
-	s := &Store{api: api, lookupEnv: os.LookupEnv, pause: backOff, slots: make(chan struct{}, transfers)}
+	s := &Store{api: api, lookupEnv: os.LookupEnv, pause: backOff, patience: 10 * time.Second, slots: make(chan struct{}, transfers)}
 	for _, opt := range opts {
 		opt(s)
 	}

@@ -292,6 +292,9 @@ func TestResolve(t *testing.T) {
 	})
 	r.Fail(testbed.Fault{Status: http.StatusServiceUnavailable})
 	check(manifest.PullAlways, nil)
+	r.Fail(testbed.Fault{Hang: true})
+	s.patience = 50 * time.Millisecond
+	check(manifest.PullAlways, nil)
 	if _, err := api.ImageInspect(t.Context(), absent); err == nil {
 		t.Error("Resolve fetched an image")
 	}

@@ -64,7 +64,9 @@ func (s *Store) identity(ctx context.Context, image string, newest bool) (string
 		return have.ID, err
 	}
 	auth, _ := s.login.header(ref.host())
-	there, err := s.api.DistributionInspect(ctx, ref.local(), auth)
+	asking, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	there, err := s.api.DistributionInspect(asking, ref.local(), auth)
 	if err != nil {
 		return "", s.unlessImage(ctx, err)
 	}
