@@ -142,7 +142,7 @@ func openDocker(src source, ref string) (*packed, error) {
 	data, err := document(src, "manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := src.size("index.json"); err == nil {
-			return nil, errors.New("it is an OCI layout; write oci-archive: in place of docker-archive:")
+			return nil, errors.New("it is an OCI layout; write oci-archive:PATH")
 		}
 	}
 	if err != nil {
