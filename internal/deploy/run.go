@@ -125,8 +125,6 @@ func (r *run) steps(plan Plan, o Observed, ws []workload.Workload) []*step {
 
 // each carries out the steps at once, and returns when all have ended.
 func (r *run) each(ctx context.Context, steps []*step, act func(*step, context.Context)) {
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	var names []string
 	for _, s := range steps {
 		if s.waits() {
@@ -134,7 +132,12 @@ func (r *run) each(ctx context.Context, steps []*step, act func(*step, context.C
 		}
 	}
 	if len(names) > 0 {
+		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 		r.watch = watchStack(watching, r.platform, r.stack, names)
+		defer func() {
+			stop()
+			<-r.watch.done // whoever closes the platform next does not pull it away from under a watch
+		}()
 	}
 	var all sync.WaitGroup
 	for _, s := range steps {
