@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -37,9 +38,13 @@ func options() settings {
 	flag.StringVar(&s.compose, "compose", "", "docker compose as a standalone `program`; empty leaves it out")
 	flag.StringVar(&s.out, "o", "", "`file` to write the results to, beside standard output")
 	flag.IntVar(&s.rounds, "rounds", 5, "how often everything is measured")
+	s.sizes, s.versions = []int{1, 10, 50}, 51
+	flag.Func("sizes", "how many `daemons`, as 1,10,50", func(text string) error {
+		s.sizes = nil
+		return json.Unmarshal([]byte("["+text+"]"), &s.sizes)
+	})
 	smoke := flag.Bool("smoke", false, "one daemon, once: shows that the benchmark still works")
 	flag.Parse()
-	s.sizes, s.versions = []int{1, 10, 50}, 51
 	if *smoke {
 		s.sizes, s.rounds, s.versions = []int{1}, 1, 3
 	}
