@@ -199,7 +199,7 @@ func partialUp(p *project) {
 	p.up(0, "worker")
 	p.only("api")
 	p.only("worker")
-	p.alien("daemon", "up", "wroker").exits(1).says("wroker", "worker")
+	p.alien("daemon", "up", "wroker").exits(2).says("wroker", "worker")
 }
 
 func adopt(p *project) {

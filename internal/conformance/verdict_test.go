@@ -133,22 +133,19 @@ daemons:
 	}
 }
 
-// timeout: still making progress is exit code 5, after a failure it is 4.
+// timeout: still making progress is exit code 5; once a start or a probe has failed it is 4.
 func timeout(p *project) {
 	text := `
 daemons:
-  api:
-    image: IMAGE
-    command: [/daemon, slow-start, 10m, /tmp/ready]
-    healthCheck: { command: [/daemon, health, /tmp/ready], intervalSeconds: 60, startPeriodSeconds: 600 }
+  api: { image: IMAGE, command: COMMAND, minReadySeconds: 60 }
 `
-	p.manifest(text)
-	got := outcome(p.T, p.up(5, "--timeout", "2s"), "api")
+	p.manifest(strings.Replace(text, "COMMAND", "[/daemon, run]", 1))
+	got := outcome(p.T, p.up(5, "--timeout", "1s"), "api")
 	if got.Verdict == nil || got.Verdict.Reason != deploy.StartTimeout || got.Outcome != deploy.OutcomeTimedOut {
 		p.Errorf("time-out: %+v", got)
 	}
-	p.manifest(strings.Replace(text, "[/daemon, slow-start, 10m, /tmp/ready]", `[/daemon, exit, "1", after, 400ms]`, 1))
-	p.up(4, "--timeout", "2s", "--force-recreate")
+	p.manifest(strings.Replace(text, "COMMAND", `[/daemon, crash-until, "1", /tmp/count]`, 1))
+	p.up(4, "--timeout", "3s")
 }
 
 func noWait(p *project) {
