@@ -42,9 +42,7 @@ func Open(ctx context.Context, o Options) (deploy.Platform, error) {
 
 // New is the platform of an engine that is connected already. place names it for people.
 func New(api client.APIClient, place string) deploy.Platform {
-	p := &platform{api: api, place: place, images: image.NewStore(api), slots: make(chan struct{}, probesAtOnce)}
-	p.traits = sync.OnceValues(p.readTraits)
-	return p
+	return &platform{api: api, place: place, images: image.NewStore(api), slots: make(chan struct{}, probesAtOnce)}
 }
 
 // platform is a Docker engine as deploy knows it.
@@ -52,9 +50,11 @@ type platform struct {
 	api    client.APIClient
 	place  string
 	images *image.Store
-	traits func() (traits, error) // read once, when first needed
-	slots  chan struct{}          // holds one entry per health check that runs now
-	passed sync.Map               // run → struct{}: runs whose health check has passed, seen by us before by the engine
+	slots  chan struct{} // holds one entry per health check that runs now
+	passed sync.Map      // run → struct{}: runs whose health check has passed, seen by us before by the engine
+
+	asking sync.Mutex
+	traits *traits // nil until they are known
 }
 
 // run is one life of a container, between a start and an exit.
@@ -70,10 +70,21 @@ type traits struct {
 	quick     bool   // health is checked more often while a container starts
 }
 
-// readTraits asks the engine. It has its own deadline: the answer is shared by callers whose contexts differ.
-func (p *platform) readTraits() (traits, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
+// knownTraits are the engine's, asked for once.
+func (p *platform) knownTraits(ctx context.Context) (traits, error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if p.traits != nil {
+		return *p.traits, nil
+	}
+	t, err := p.readTraits(ctx)
+	if err == nil {
+		p.traits = &t
+	}
+	return t, err
+}
+
+func (p *platform) readTraits(ctx context.Context) (traits, error) {
 	var info system.Info
 	var networks []network.Summary
 	err := both(

@@ -21,7 +21,7 @@ func (p *platform) explain(ctx context.Context, in *container.InspectResponse) {
 		return
 	}
 	for line, err := range p.Logs(ctx, in.Config.Labels[labelStack], in.Config.Labels[labelDaemon],
-		deploy.LogQuery{Tail: 1, Instance: in.ID, Since: began}) {
+		deploy.LogQuery{Tail: 1, Instance: in.ID}) {
 		if err == nil && runtimeSpeaks(line.Text) {
 			s.Error = line.Text
 		}

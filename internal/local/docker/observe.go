@@ -20,7 +20,12 @@ import (
 )
 
 // Observe implements deploy.Platform.
-func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Workload) (deploy.Observed, error) {
+func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Workload) (o deploy.Observed, err error) {
+	err = p.steady(ctx, func() error { o, err = p.observeOnce(ctx, stack, ws); return err })
+	return o, err
+}
+
+func (p *platform) observeOnce(ctx context.Context, stack string, ws []workload.Workload) (deploy.Observed, error) {
 	var o deploy.Observed
 	var named []container.Summary
 	calls := []func() error{

@@ -36,6 +36,7 @@ func (w *watcher) startProbing(ctx context.Context, r run, c *container.Config) 
 		return
 	}
 	w.probing[r] = true
+	probes := w.probes
 	timeout := cmp.Or(c.Healthcheck.Timeout, probeTimeout)
 	go func() {
 		again := time.NewTimer(0)
@@ -51,7 +52,7 @@ func (w *watcher) startProbing(ctx context.Context, r run, c *container.Config) 
 				return // it does not run any more; the events tell the rest
 			}
 			select {
-			case w.probes <- probed{r, probe}:
+			case probes <- probed{r, probe}:
 			case <-ctx.Done():
 				return
 			}

@@ -36,8 +36,9 @@ type fresh struct {
 
 // Begin implements deploy.Platform.
 func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOptions) (deploy.Session, error) {
-	go func() { _, _ = p.traits() }() // asked for while we wait for the lock; Prepare gets the answer or the error
-	l, err := p.acquire(ctx, stack, opts)
+	go func() { _, _ = p.knownTraits(ctx) }() // asked for while we take the lock; where that fails Prepare asks again
+	var l *lock
+	err := p.steady(ctx, func() (err error) { l, err = p.acquire(ctx, stack, opts); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (s *session) Prepare(ctx context.Context, w workload.Workload, fp workload.
 	}
 	report(deploy.Progress{Phase: deploy.Preparing})
 	return s.steady(ctx, func() error {
-		t, err := s.traits()
+		t, err := s.knownTraits(ctx)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
@@ -21,9 +23,7 @@ func (p *platform) Watch(ctx context.Context, stack string, opts deploy.WatchOpt
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		w := &watcher{
-			platform: p, stack: stack, opts: opts, looked: make(chan closeLook), probes: make(chan probed),
-			seen: inspections{}, ends: endings{}, busy: map[string]bool{}, dirty: map[string]bool{},
-			last: map[string]deploy.Observation{}, probing: map[run]bool{}, failed: map[run]*deploy.Probe{},
+			platform: p, stack: stack, opts: opts, last: map[string]deploy.Observation{},
 			yield: func(o deploy.Observation) bool { return yield(o, nil) },
 		}
 		for {
@@ -52,14 +52,15 @@ type watcher struct {
 	stack string
 	opts  deploy.WatchOptions
 	yield func(deploy.Observation) bool
+	last  map[string]deploy.Observation // by daemon, as yielded
 
+	// What follows belongs to one connection to the engine.
 	list   map[string]container.Summary // by id, with names as events tell them
 	seen   inspections
 	ends   endings
 	busy   map[string]bool // containers that are being inspected
 	dirty  map[string]bool // of those, the ones that have changed since
 	looked chan closeLook
-	last   map[string]deploy.Observation // by daemon, as yielded
 
 	probes  chan probed
 	probing map[run]bool
@@ -78,6 +79,8 @@ type closeLook struct {
 func (w *watcher) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	w.ends, w.busy, w.dirty, w.looked = endings{}, map[string]bool{}, map[string]bool{}, make(chan closeLook)
+	w.probing, w.failed, w.probes = map[run]bool{}, map[run]*deploy.Probe{}, make(chan probed)
 	messages, errs := w.api.Events(ctx, events.ListOptions{Since: "1", Filters: eventFilter(w.stack)})
 	if err := w.firstLook(ctx); err != nil {
 		return err
@@ -94,7 +97,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		case m := <-messages:
 			err = w.event(ctx, m)
 		case l := <-w.looked:
-			err = w.look1(ctx, l)
+			err = w.lookedAt(ctx, l)
 		case r := <-w.probes:
 			err = w.probed(ctx, r)
 		}
@@ -121,14 +124,12 @@ func (w *watcher) firstLook(ctx context.Context) error {
 		return err
 	}
 	w.seen = seen
-	gone := w.last
+	daemons := slices.Collect(maps.Keys(w.last)) // after a broken connection some may have gone
 	for _, c := range list {
-		if err := w.tell(ctx, c.Labels[labelDaemon]); err != nil {
-			return err
-		}
-		delete(gone, c.Labels[labelDaemon])
+		daemons = append(daemons, c.Labels[labelDaemon])
 	}
-	for daemon := range gone {
+	slices.Sort(daemons)
+	for _, daemon := range slices.Compact(daemons) {
 		if err := w.tell(ctx, daemon); err != nil {
 			return err
 		}
@@ -164,6 +165,7 @@ func (w *watcher) refresh(ctx context.Context, id string) {
 		return
 	}
 	w.busy[id] = true
+	looked := w.looked
 	go func() {
 		l := closeLook{id: id}
 		in, err := w.api.ContainerInspect(ctx, id)
@@ -174,14 +176,14 @@ func (w *watcher) refresh(ctx context.Context, id string) {
 			l.err = err
 		}
 		select {
-		case w.looked <- l:
+		case looked <- l:
 		case <-ctx.Done():
 		}
 	}()
 }
 
-// look1 takes in an inspected container.
-func (w *watcher) look1(ctx context.Context, l closeLook) error {
+// lookedAt takes in an inspected container.
+func (w *watcher) lookedAt(ctx context.Context, l closeLook) error {
 	delete(w.busy, l.id)
 	if l.err != nil {
 		return l.err
