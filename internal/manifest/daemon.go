@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // What a daemon has where the manifest says nothing.
@@ -34,6 +36,10 @@ const (
 // daemon reads one daemon of the friendly form.
 func (r *reader) daemon(n node) Daemon {
 	d := newDaemon(n.name)
+	if n.yaml.Kind != yaml.MappingNode && !n.isNull() {
+		r.wrongType(n, "a daemon, which is an object", "write { image: … }; what belongs to the daemon above is indented deeper")
+		return d
+	}
 	ok := r.object(n, fields{
 		"image":                  func(v node) { d.Image = r.textOr(v, "put it in quotes") },
 		"code":                   func(v node) { r.code(v, &d) },

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -27,6 +28,7 @@ type decoder struct {
 	lines    []string
 	findings []Finding
 	index    map[string]Location
+	json     bool // the document is JSON
 
 	// expand interpolates a string of the document; nil leaves strings alone.
 	expand func(n node, text string) string
@@ -49,7 +51,7 @@ type fields map[string]func(node)
 
 // newDecoder gives a decoder for one file.
 func newDecoder(src source) *decoder {
-	return &decoder{file: src.file, lines: src.lines, index: map[string]Location{}}
+	return &decoder{file: src.file, lines: src.lines, json: src.json, index: map[string]Location{}}
 }
 
 // root is the document itself; its paths are empty.
@@ -177,7 +179,11 @@ func (d *decoder) refuse(habits map[string]string) func(node, []string) {
 			d.errorf(CodeForeign, m.key, fmt.Sprintf("%q is not a field here", m.name), sentence)
 			return
 		}
-		d.errorf(CodeUnknown, m.key, fmt.Sprintf("there is no field %q here", m.name), suggest(m.name, known))
+		hint := suggest(m.name, known)
+		if strings.Contains(m.name, ":") {
+			hint = "write a space behind the :"
+		}
+		d.errorf(CodeUnknown, m.key, fmt.Sprintf("there is no field %q here", shorten(m.name)), hint)
 	}
 }
 

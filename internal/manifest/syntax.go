@@ -117,6 +117,7 @@ func (s source) syntax(err error) Finding {
 	}
 	problem.Location = s.place(line, s.blame(said, line))
 	if !s.likeJSON() {
+		s.advise(&problem, said)
 		s.tab(&problem)
 	}
 	return problem
