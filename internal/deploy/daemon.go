@@ -19,7 +19,8 @@ type step struct {
 	work     workload.Workload // zero where the manifest does not have the daemon
 	old      Daemon            // what existed when the run began; zero unless exists
 	exists   bool
-	wasReady bool // the old one was ready then
+	wasReady bool // the old one was ready then, beyond doubt
+	keep     bool // it was ready then, as far as one look tells: worth going back to
 	budget   *budget
 	last     Observation // the last look that counted
 	report   DaemonReport
@@ -115,7 +116,7 @@ func (s *step) start(ctx context.Context) error {
 			return because(spent, err)
 		}
 	}
-	return because(spent, s.session.Start(spent, s.change.Daemon, s.wasReady, s.progress))
+	return because(spent, s.session.Start(spent, s.change.Daemon, s.keep, s.progress))
 }
 
 // started ends a step that nobody waits for. An update stays unconfirmed: the next up confirms it, or undoes it.

@@ -145,7 +145,7 @@ func (j *judge) ready(now time.Time) bool {
 	if j.last.State != Running || !j.healthy() {
 		return false
 	}
-	if j.origin == found && j.failures() == 0 && Proven(j.last, now, j.settle) {
+	if j.origin == found && j.failures() == 0 && trusted(j.last, now, j.settle) {
 		return true
 	}
 	return !now.Before(j.running.Add(j.settle))
@@ -156,15 +156,19 @@ func (j *judge) healthy() bool {
 }
 
 // Proven says, from one look, that an instance is ready and has been since before: it runs, is healthy where that is
-// known, and is old enough. A restarted one must be older, lest one caught between two crashes is believed.
+// known, and has run for the settle time.
 func Proven(o Observation, now time.Time, settle time.Duration) bool {
-	if o.State != Running || o.Problem != nil || o.Health != Healthy && o.Health != NoCheck {
-		return false
-	}
+	healthy := o.Health == Healthy || o.Health == NoCheck
+	return o.State == Running && o.Problem == nil && healthy && !o.StartedAt.IsZero() && now.Sub(o.StartedAt) >= settle
+}
+
+// trusted is Proven, for what cannot be taken back or is not looked at again: one that was restarted must have run
+// longer, lest one caught between two crashes is believed.
+func trusted(o Observation, now time.Time, settle time.Duration) bool {
 	if o.Restarts > 0 {
 		settle = max(settle, provenAfter)
 	}
-	return !o.StartedAt.IsZero() && now.Sub(o.StartedAt) >= settle
+	return Proven(o, now, settle)
 }
 
 // otherRun says that the same instance was started again between two looks.

@@ -143,6 +143,32 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// What is not looked at again, or cannot be taken back, needs more than the definition of ready.
+func TestProvenAndTrusted(t *testing.T) {
+	tests := []struct {
+		look            look
+		now             float64
+		proven, trusted bool
+	}{
+		{look{state: Running}, 0.4, false, false},
+		{look{state: Running}, 0.5, true, true},
+		{look{state: Running, restarts: 3}, 0.5, true, false},
+		{look{state: Running, restarts: 3}, 10, true, true},
+		{look{state: Running, health: Healthy}, 1, true, true},
+		{look{state: Running, health: Starting}, 99, false, false},
+		{look{state: Running, problem: &Problem{Reason: ExecFormat}}, 99, false, false},
+		{look{state: BackOff}, 99, false, false},
+		{look{state: Created}, 99, false, false},
+	}
+	for _, test := range tests {
+		o := test.look.observation()
+		p, q := Proven(o, at(test.now), 500*time.Millisecond), trusted(o, at(test.now), 500*time.Millisecond)
+		if p != test.proven || q != test.trusted {
+			t.Errorf("%+v at %v: proven %v, trusted %v; want %v, %v", test.look, test.now, p, q, test.proven, test.trusted)
+		}
+	}
+}
+
 // A verdict is the same sentence on every platform, and says what a person needs next.
 func TestVerdictWords(t *testing.T) {
 	probe := &Probe{Code: 1, Output: "refused", At: at(3)}

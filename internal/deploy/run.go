@@ -117,7 +117,8 @@ func (r *run) steps(plan Plan, o Observed, ws []workload.Workload) []*step {
 				s.old, s.exists = d, true
 			}
 		}
-		s.wasReady = s.exists && Proven(s.old.Observation, time.Now(), s.old.Settle)
+		s.wasReady = s.exists && trusted(s.old.Observation, time.Now(), s.old.Settle)
+		s.keep = s.exists && Proven(s.old.Observation, time.Now(), s.old.Settle)
 		steps[i] = s
 	}
 	return steps

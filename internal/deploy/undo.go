@@ -8,7 +8,7 @@ import (
 )
 
 // kept says whether a previous instance is kept that was ready.
-func (s *step) kept() bool { return s.exists && (s.wasReady || s.old.Unfinished) }
+func (s *step) kept() bool { return s.keep || s.exists && s.old.Unfinished }
 
 // unprepared ends a step that never got to touch the old instance.
 func (s *step) unprepared(ctx context.Context, err error) {
