@@ -72,7 +72,7 @@ func volatile() []replacement {
 		{`(?m)[^ "\n]+ \([^ ()"]+@[^ ()"]+\)`, "<SOURCE>"},
 		{`docker \([^)]*\)`, "<PLACE>"},
 		{`127\.0\.0\.1:\d+`, "<LISTENER>"},
-		{`(?m) {2,}`, "  "},
+		{`(\S) {2,}`, "$1  "},
 		{`(?m) +$`, ""},
 	}
 	out := make([]replacement, 0, len(rules))

@@ -42,8 +42,8 @@ func Run(ctx context.Context, streams Streams, args []string) int {
 
 func newRootCmd(d *deps, c *common) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "alien",
-		Short:         "Run daemons on Docker, on this machine or on Kubernetes, and keep them as the manifest says",
+		Use:   "alien",
+		Short: "Run daemons on Docker, on this machine or on Kubernetes, and keep them as the manifest says",
 		Long: "Runs the daemons of a manifest on Docker, on this machine or on Kubernetes, and keeps them as it says. " +
 			"Every flag can also be set as ALIEN_<FLAG> or in $XDG_CONFIG_HOME/alien/config.yaml, except those for the command line only; " +
 			"the command line beats the environment, and that beats the file.",

@@ -76,11 +76,11 @@ func (m *Model) plan(e deploy.Event) string {
 func note(e deploy.Event) string {
 	switch e.Kind {
 	case deploy.KindWarning:
-		return "warning: " + e.Message
+		return "warning: " + ui.Plain(e.Message)
 	case deploy.KindState, deploy.KindProgress:
 		return ""
 	}
-	return e.Message
+	return ui.Plain(e.Message)
 }
 
 func (m *Model) has(daemon string) bool {
@@ -120,7 +120,7 @@ func (r *row) update(e deploy.Event) bool {
 	case deploy.KindRemoving:
 		r.goOn("stopping")
 	default:
-		r.label = e.Message
+		r.label = ui.Plain(e.Message)
 	}
 	return true
 }

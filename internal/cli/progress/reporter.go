@@ -115,7 +115,7 @@ func (l *lines) beat(now time.Time) {
 // print writes a line. Nobody is told when that fails: a closed standard error must not end a deployment.
 func (l *lines) print(at time.Time, s string) {
 	l.last = at
-	_, _ = fmt.Fprintln(l.w, ui.Plain(s))
+	_, _ = fmt.Fprintln(l.w, s)
 }
 
 func (l *lines) Close() { l.loop.end() }
@@ -137,7 +137,7 @@ func (s *screen) Event(e deploy.Event) {
 	defer s.mu.Unlock()
 	line := s.model.Apply(e)
 	if e.Daemon == "" && line != "" {
-		s.notes = append(s.notes, ui.Plain(line))
+		s.notes = append(s.notes, line)
 	}
 }
 
