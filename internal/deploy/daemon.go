@@ -94,16 +94,15 @@ func (s *step) replace(ctx context.Context) {
 // prepare does what can be done while the old one runs, and makes sure that nothing of what follows is missed.
 func (s *step) prepare(ctx context.Context) error {
 	spent, stop := s.budget.spend(ctx)
-	defer stop()
-	if err := s.session.Prepare(spent, s.work, s.work.Fingerprint(s.key), s.progress); err != nil {
-		return because(spent, err)
+	err := because(spent, s.session.Prepare(spent, s.work, s.work.Fingerprint(s.key), s.progress))
+	stop()
+	if err == nil {
+		err = s.watched(ctx)
 	}
-	if s.watch != nil {
-		if err := s.watch.sync(spent); err != nil {
-			return because(spent, err)
-		}
+	if err == nil {
+		err = context.Cause(ctx) // no replacement begins after an interrupt
 	}
-	return context.Cause(ctx) // no replacement begins after an interrupt
+	return err
 }
 
 // start replaces the old instance. One that is kept since an earlier update stays kept until the update has proved

@@ -68,11 +68,9 @@ func (s *step) restart(ctx context.Context) {
 		return
 	}
 	defer release()
-	if s.watch != nil {
-		if err := s.watch.sync(ctx); err != nil {
-			s.unprepared(ctx, because(ctx, err))
-			return
-		}
+	if err := s.watched(ctx); err != nil {
+		s.unprepared(ctx, err)
+		return
 	}
 	work, cancel := linger(ctx, finishGrace)
 	defer cancel()
@@ -95,6 +93,16 @@ func (s *step) restart(ctx context.Context) {
 		return
 	}
 	s.ready(work)
+}
+
+// watched makes sure that nothing of what follows is missed.
+func (s *step) watched(ctx context.Context) error {
+	if s.watch == nil {
+		return nil
+	}
+	spent, stop := s.budget.spend(ctx)
+	defer stop()
+	return because(spent, s.watch.sync(spent))
 }
 
 // sameAgain are the rules for an instance that was started again.
