@@ -66,6 +66,7 @@ func (p *platform) daemons(ctx context.Context, stack string) ([]deploy.Daemon, 
 	if err != nil {
 		return nil, err
 	}
+	p.checkStarting(ctx, seen)
 	ended, err := p.endings(ctx, stack, seen)
 	if err != nil {
 		return nil, err

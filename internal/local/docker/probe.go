@@ -99,19 +99,19 @@ func probeCommand(c *container.Config) []string {
 
 // probe runs a check once. A check that takes too long has failed; its process is waited for nevertheless, so that
 // processes that hang do not pile up.
-func (w *watcher) probe(ctx context.Context, id string, command []string, timeout time.Duration) (deploy.Probe, error) {
+func (p *platform) probe(ctx context.Context, id string, command []string, timeout time.Duration) (deploy.Probe, error) {
 	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
 	case <-ctx.Done():
 		return deploy.Probe{}, ctx.Err()
 	}
-	made, err := w.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	made, err := p.api.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return deploy.Probe{}, err
 	}
 	began := time.Now()
-	attached, err := w.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{})
+	attached, err := p.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{})
 	if err != nil {
 		return deploy.Probe{}, err
 	}
@@ -125,10 +125,10 @@ func (w *watcher) probe(ctx context.Context, id string, command []string, timeou
 	if err := ctx.Err(); err != nil {
 		return deploy.Probe{}, err
 	}
-	done, err := w.api.ContainerExecInspect(ctx, made.ID)
-	p := deploy.Probe{Code: done.ExitCode, Output: said.String(), At: time.Now()}
-	if p.At.Sub(began) > timeout {
-		p.Code = probeTimedOut
+	done, err := p.api.ContainerExecInspect(ctx, made.ID)
+	outcome := deploy.Probe{Code: done.ExitCode, Output: said.String(), At: time.Now()}
+	if outcome.At.Sub(began) > timeout {
+		outcome.Code = probeTimedOut
 	}
-	return p, err
+	return outcome, err
 }
