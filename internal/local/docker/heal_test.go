@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -69,15 +70,26 @@ func TestHealing(t *testing.T) {
 		t.Errorf("undoing: %v", got)
 	}
 	remove("api")
+}
 
-	// Only prepared.
-	s := b.begin()
-	b.prepare(s, b.workload("api", "run"))
+// TestHealingOfPrepared forgets a container that was prepared, and one that a cut off call has made.
+func TestHealingOfPrepared(t *testing.T) {
+	b := newBench(t)
+	b.prepare(b.begin(), b.workload("api", "run"))
 	b.dropTickets()
-	b.within(func(deploy.Session) {})
-	if got := b.containers(); len(got) != 0 {
-		t.Errorf("prepared: %v", got)
-	}
+	b.within(func(s deploy.Session) {
+		if got := b.containers(); len(got) != 0 {
+			t.Errorf("prepared by a run that is gone: %v", got)
+		}
+		labels := map[string]string{testbed.StackLabel: b.stack, "dev.alien.daemons.daemon": "api"}
+		twin, err := b.api.ContainerCreate(t.Context(), &container.Config{Image: b.image, Labels: labels}, nil, nil, nil, b.name("api"))
+		b.must(err)
+		b.prepare(s, b.workload("api", "run"))
+		b.start(s, "api", true)
+		if d := b.only(); d.Instance == twin.ID || d.State != deploy.Running {
+			t.Errorf("beside a twin: %+v", d)
+		}
+	})
 }
 
 // leave runs one workload, prepares another in its place, and forgets about it as a killed process does.

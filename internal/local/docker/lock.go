@@ -23,6 +23,7 @@ const (
 	ticketLife  = time.Minute
 	ticketRenew = ticketLife / 3
 	lockRecheck = time.Second            // for what brings no event: dead holders, expired tickets, a missed event
+	cleanUp     = 5 * time.Second        // for taking our tickets down where the caller's context has ended
 	yieldTime   = 250 * time.Millisecond // the least that the first of several contenders waits for the others to yield
 )
 
@@ -59,7 +60,7 @@ func (p *platform) acquire(ctx context.Context, stack string, opts deploy.BeginO
 		lost: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if err := l.contend(ctx, opts); err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 		defer cancel()
 		return nil, errors.Join(engine.Problem(err), l.takeDown(clean))
 	}

@@ -44,7 +44,9 @@ func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOpt
 	}
 	s := &session{platform: p, stack: stack, opts: opts, lock: l, fresh: map[string]*fresh{}, doubts: map[string]bool{}}
 	if err := p.steady(ctx, func() error { return s.heal(ctx) }); err != nil {
-		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+		defer cancel()
+		return nil, errors.Join(err, s.Close(clean))
 	}
 	return s, nil
 }
@@ -240,9 +242,14 @@ func (s *session) Lost() <-chan struct{} { return s.lock.lost }
 
 // Close implements deploy.Session.
 func (s *session) Close(ctx context.Context) error {
-	var errs []error
+	select {
+	case <-s.lock.lost: // what we prepared is the next holder's to clean up
+		return s.lock.release(ctx)
+	default:
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var errs []error
 	for _, daemon := range slices.Sorted(maps.Keys(s.fresh)) {
 		if n := s.fresh[daemon]; !n.tried {
 			errs = append(errs, s.remove(ctx, n.id))
