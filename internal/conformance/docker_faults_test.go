@@ -34,7 +34,10 @@ func TestDockerUnchangedUpChangesNothing(t *testing.T) {
 	p.status(0)
 	p.alien("daemon", "diff").exits(0)
 	p.up(0, "--dry-run", "--force-recreate")
-	if m := on.proxy.Mutations(); len(m) != 0 {
+	changes := slices.DeleteFunc(on.proxy.Mutations(), func(c testbed.Call) bool {
+		return strings.Contains(c.Path, "/exec") // a health check; it is a POST, and changes nothing
+	})
+	if m := changes; len(m) != 0 {
 		t.Errorf("unchanged up, status, diff and a dry run made %d mutating calls: %v", len(m), m)
 	}
 	if len(on.proxy.Calls()) == 0 {
