@@ -137,17 +137,22 @@ func statusError(doc output.Status) error {
 }
 
 func statusText(t ui.Theme, doc output.Status) string {
-	if len(doc.Daemons) == 0 {
+	heading, rows := statusTable(t, doc)
+	if len(rows) == 0 {
 		return "the manifest has no daemons, and none runs\n"
 	}
-	rows := make([][]string, 0, len(doc.Daemons))
+	return t.Table(heading, rows)
+}
+
+func statusTable(t ui.Theme, doc output.Status) (heading []string, rows [][]string) {
+	rows = make([][]string, 0, len(doc.Daemons))
 	for _, s := range doc.Daemons {
 		rows = append(rows, []string{
 			ui.Plain(s.Daemon), stateWord(t, s), orDash(string(s.Health)), uptime(s), fmt.Sprint(s.Restarts), orDash(ui.Exit(s.LastExit)),
 			orDash(shortDigest(s.Digest)), upToDate(t, s), notes(s, doc.Time),
 		})
 	}
-	return t.Table([]string{"DAEMON", "STATE", "HEALTH", "UPTIME", "RESTARTS", "LAST EXIT", "IMAGE", "UP TO DATE", "NOTES"}, rows)
+	return []string{"DAEMON", "STATE", "HEALTH", "UPTIME", "RESTARTS", "LAST EXIT", "IMAGE", "UP TO DATE", "NOTES"}, rows
 }
 
 // stateWord is ready, or why not.

@@ -111,12 +111,14 @@ func gather(ctx context.Context, news <-chan struct{}) <-chan struct{} {
 	return out
 }
 
-// screen draws the table over the one before.
+// screen draws the table over the one before. Columns that say nothing are left out: there is no other way to more room.
 func (l *look) screen() func(output.Status) error {
 	height := 0
 	return func(doc output.Status) error {
 		width, rows, _ := terminalSize(l.d.streams.Out)
-		frame := strings.Split(strings.TrimSuffix(statusText(l.d.theme(l.c, l.d.streams.Out), doc), "\n"), "\n")
+		theme := l.d.theme(l.c, l.d.streams.Out)
+		table := theme.Table(ui.Informative(statusTable(theme, doc)))
+		frame := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 		frame = frame[:min(len(frame), max(rows-1, 1))]
 		for i := range frame {
 			frame[i] = ui.Fit(frame[i], width)

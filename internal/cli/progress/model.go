@@ -77,7 +77,7 @@ func note(e deploy.Event) string {
 	switch e.Kind {
 	case deploy.KindWarning:
 		return "warning: " + ui.Plain(e.Message)
-	case deploy.KindState, deploy.KindProgress:
+	case deploy.KindState, deploy.KindProgress, deploy.KindKeptData: // the result names what was kept
 		return ""
 	}
 	return ui.Plain(e.Message)

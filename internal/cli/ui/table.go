@@ -1,6 +1,9 @@
 package ui
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Table lays rows out in columns two spaces apart; the first row is the heading. Cells may carry colours.
 func (t Theme) Table(heading []string, rows [][]string) string {
@@ -27,4 +30,19 @@ func line(cells []string, widths []int) string {
 		}
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// Informative leaves out the columns that have nothing in any row.
+func Informative(heading []string, rows [][]string) (shorter []string, narrower [][]string) {
+	narrower = make([][]string, len(rows))
+	for column, name := range heading {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[column] != "" && row[column] != "-" }) {
+			continue
+		}
+		shorter = append(shorter, name)
+		for i, row := range rows {
+			narrower[i] = append(narrower[i], row[column])
+		}
+	}
+	return shorter, narrower
 }

@@ -90,6 +90,16 @@ func TestTableIgnoresColoursInWidths(t *testing.T) {
 	}
 }
 
+func TestInformativeColumns(t *testing.T) {
+	heading, rows := Informative([]string{"A", "B", "C", "D"}, [][]string{{"x", "-", "", "-"}, {"", "-", "", "y"}})
+	if diff := cmp.Diff([]string{"A", "D"}, heading); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([][]string{{"x", "-"}, {"", "y"}}, rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNamesKeepTheirColour(t *testing.T) {
 	theme := Theme{Color: true}
 	if theme.Name("api", "api |") != theme.Name("api", "api |") {
