@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -112,31 +111,13 @@ func (s *session) create(ctx context.Context, w workload.Workload, config *conta
 		n.name += nextSuffix
 	}
 	made, err := s.api.ContainerCreate(ctx, config, host, nil, nil, n.name)
-	if err != nil && containsAny(err.Error(), "is already in use by container") {
-		if err = s.clear(ctx, w, n.name); err == nil {
+	if holder := nameHolder(err); holder != "" {
+		if err = s.clear(ctx, w, n.name, holder); err == nil {
 			made, err = s.api.ContainerCreate(ctx, config, host, nil, nil, n.name)
 		}
 	}
 	n.id = made.ID
 	return n, err
-}
-
-// clear deals with a name that is taken: by a container of ours that was never started (the answer to our call was cut
-// off), which goes, or by somebody else's, which stays.
-func (s *session) clear(ctx context.Context, w workload.Workload, name string) error {
-	in, err := s.api.ContainerInspect(ctx, name)
-	if client.IsErrNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	labels := in.Config.Labels
-	if labels[labelStack] == w.Stack && labels[labelDaemon] == w.Daemon && in.State.Status == container.StateCreated {
-		return s.remove(ctx, in.ID)
-	}
-	who := container.Summary{ID: in.ID, Image: in.Config.Image, Labels: labels}
-	return &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by %s", name, whose(who))}
 }
 
 // Start implements deploy.Session.
