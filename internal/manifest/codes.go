@@ -28,4 +28,18 @@ const (
 	CodeVarSyntax = "VARIABLE_SYNTAX"
 	CodeFromEnv   = "FROM_ENV_UNDEFINED"
 	CodeFromFile  = "FROM_FILE_UNREADABLE"
+
+	CodeIgnored     = "FIELD_IGNORED"
+	CodeCloudOnly   = "FIELD_CLOUD_ONLY"
+	CodeIDMismatch  = "ID_MISMATCH"
+	CodeLifecycle   = "LIFECYCLE_NOT_ALLOWED"
+	CodeBindingType = "BINDING_TYPE_MISMATCH"
+	CodeTarget      = "TARGET_UNKNOWN"
+
+	CodeInput        = "INPUT_INVALID"
+	CodePattern      = "INPUT_PATTERN"
+	CodeInputMissing = "INPUT_MISSING"
+	CodeInputValue   = "INPUT_VALUE"
+	CodeGate         = "GATE_INVALID"
+	CodeGateLink     = "GATE_DROPS_LINK"
 )

@@ -4,7 +4,7 @@ import "slices"
 
 // Codes explains every code that loading a manifest can give.
 func Codes() []CodeInfo {
-	return slices.Concat(fileCodes(), yamlCodes(), fieldCodes(), variableCodes())
+	return slices.Concat(fileCodes(), yamlCodes(), fieldCodes(), variableCodes(), compiledCodes(), inputCodes())
 }
 
 func fileCodes() []CodeInfo {

@@ -70,14 +70,22 @@ func (r *reader) stack(root node, o Options) *Stack {
 		r.wrongType(root, "an object", "start with a line `name: …`")
 		return nil
 	}
-	s := r.friendly(root, o.Platforms)
+	var s *Stack
+	var c *compiled
+	if r.json && isCompiled(root) {
+		c = r.compiledStack(root, o)
+		s = c.stack
+	} else {
+		s = r.friendly(root, o.Platforms)
+	}
 	s.Deployment = Deployment{ID: s.Name, Name: s.Name}
 	s.File, s.Dir, s.index = o.Path, o.dir(), r.index
+	r.settle(s, c, o)
 	return s
 }
 
-// isCompiled says whether a document is the compiled stack JSON: that one has an id and resources with a config, where
-// the friendly form has a name and daemons.
+// isCompiled says whether a JSON document is the compiled stack: that one has an id and resources, where the friendly form has
+// a name and daemons. Nothing but JSON is the compiled form: its builder writes no YAML, and YAML reads some of it otherwise.
 func isCompiled(root node) bool {
 	return root.has("id") && root.has("resources") && !root.has("name") && !root.has("daemons")
 }
@@ -156,7 +164,7 @@ func LoadName(o Options) (string, error) {
 // stackName takes the name out of a document that may be wrong everywhere else.
 func (r *reader) stackName(document *yaml.Node) (string, error) {
 	root := node{yaml: document}
-	if isCompiled(root) {
+	if r.json && isCompiled(root) {
 		r.expand = nil
 	}
 	for _, field := range []string{"name", "id"} {

@@ -124,7 +124,7 @@ func (d *decoder) seconds(n node, into *time.Duration) {
 
 // wrongType says that the node is not what it must be. It never repeats the value: that may be a secret.
 func (d *decoder) wrongType(n node, want, hint string) {
-	if hint == "" {
+	if hint == "" && d.nullIsEmpty { // the shapes are those of the friendly form
 		hint = shapes()[n.name]
 	}
 	is := "not " + n.kind()

@@ -95,7 +95,7 @@ func (s source) syntax(err error) Finding {
 		}
 	}
 	switch {
-	case s.likeJSON():
+	case s.likeJSON(), strings.HasSuffix(s.file, ".json"):
 		if at, message, ok := s.jsonError(); ok {
 			problem.Location, problem.Message, problem.Hint = at, message, ""
 			return problem
