@@ -41,7 +41,7 @@ func (m *Model) Apply(e deploy.Event) string {
 	if e.Kind == deploy.KindPlan && e.Plan != nil {
 		return m.plan(e)
 	}
-	if e.Daemon == "" {
+	if isNote(e) {
 		return note(e)
 	}
 	if m.planned && e.Kind == deploy.KindReady && !m.has(e.Daemon) {
@@ -72,15 +72,29 @@ func (m *Model) plan(e deploy.Event) string {
 	return "plan: " + e.Plan.Summary()
 }
 
-// note is a line about the whole stack.
-func note(e deploy.Event) string {
+// isNote says whether an event is a message of its own, and not where a daemon has got to.
+func isNote(e deploy.Event) bool {
 	switch e.Kind {
-	case deploy.KindWarning:
-		return "warning: " + ui.Plain(e.Message)
-	case deploy.KindState, deploy.KindProgress, deploy.KindKeptData: // the result names what was kept
+	case deploy.KindProgress, deploy.KindState, deploy.KindStarted, deploy.KindReady, deploy.KindFailed, deploy.KindUndoing,
+		deploy.KindUndone, deploy.KindRemoving, deploy.KindRemoved, deploy.KindInterrupt:
+		return e.Daemon == ""
+	}
+	return true
+}
+
+// note is a message in one line; what was kept is named by the result.
+func note(e deploy.Event) string {
+	if e.Message == "" || e.Kind == deploy.KindKeptData {
 		return ""
 	}
-	return ui.Plain(e.Message)
+	s := ui.Plain(e.Message)
+	if e.Daemon != "" {
+		s = e.Daemon + ": " + s
+	}
+	if e.Kind == deploy.KindWarning {
+		s = "warning: " + s
+	}
+	return s
 }
 
 func (m *Model) has(daemon string) bool {
@@ -119,8 +133,6 @@ func (r *row) update(e deploy.Event) bool {
 		r.goOn("rolling back")
 	case deploy.KindRemoving:
 		r.goOn("stopping")
-	default:
-		r.label = ui.Plain(e.Message)
 	}
 	return true
 }

@@ -63,8 +63,10 @@ func story() []deploy.Event {
 	failed.Verdict = &deploy.Verdict{Daemon: "cron", Reason: deploy.CrashLoop}
 	note := at(1, "", deploy.KindWarning)
 	note.Message = "the lock is held\x1b[2J by nobody"
+	kept := at(1, "db", deploy.KindUnfinished)
+	kept.Message = "an update was left half-done"
 	return []deploy.Event{
-		plan, note,
+		plan, note, kept,
 		at(0.1, "same", deploy.KindReady),
 		phase(0.2, "api", deploy.Progress{Phase: deploy.Pulling, Current: 1_200_000, Total: 48_000_000}),
 		phase(0.9, "api", deploy.Progress{Phase: deploy.Pulling, Current: 24_000_000, Total: 48_000_000}),

@@ -136,7 +136,7 @@ func (s *screen) Event(e deploy.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := s.model.Apply(e)
-	if e.Daemon == "" && line != "" {
+	if isNote(e) && line != "" {
 		s.notes = append(s.notes, line)
 	}
 }
