@@ -18,7 +18,7 @@ import (
 const (
 	checkInterval = 5 * time.Second        // of health checks, unless the manifest says otherwise
 	startInterval = 500 * time.Millisecond // the same while a daemon starts
-	logMegabytes  = 10                     // of one log file
+	logFileSize   = "10m"
 	logFiles      = "3"
 )
 
@@ -94,7 +94,7 @@ func hostConfig(w workload.Workload, t traits) (*container.HostConfig, error) {
 		h.ExtraHosts = []string{"host.docker.internal:host-gateway"}
 	}
 	if t.logDriver != "" {
-		h.LogConfig = container.LogConfig{Type: t.logDriver, Config: map[string]string{"max-size": bytesText(logMegabytes), "max-file": logFiles}}
+		h.LogConfig = container.LogConfig{Type: t.logDriver, Config: map[string]string{"max-size": logFileSize, "max-file": logFiles}}
 	}
 	return h, nil
 }

@@ -3,7 +3,6 @@ package docker
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -91,6 +90,3 @@ func seconds(d time.Duration) *int {
 
 // id12 shortens an id to what `docker ps` shows.
 func id12(id string) string { return id[:min(12, len(id))] }
-
-// bytesText is a size for the engine's log options.
-func bytesText(megabytes int) string { return strconv.Itoa(megabytes) + "m" }

@@ -31,7 +31,7 @@ func nameHolder(err error) string {
 }
 
 // clear deals with a name that is taken: by a container of ours that was never started (the answer to our call was cut
-// off, or who made it was killed), which goes, or by somebody else's, which stays.
+// off, or who made it was killed) or is going already, which goes, or by somebody else's, which stays.
 func (s *session) clear(ctx context.Context, w workload.Workload, name, holder string) error {
 	in, err := s.api.ContainerInspect(ctx, holder)
 	if client.IsErrNotFound(err) {
@@ -48,7 +48,8 @@ func (s *session) clear(ctx context.Context, w workload.Workload, name, holder s
 		return err
 	}
 	labels := in.Config.Labels
-	if labels[labelStack] == w.Stack && labels[labelDaemon] == w.Daemon && in.State.Status == container.StateCreated {
+	ours := labels[labelStack] == w.Stack && labels[labelDaemon] == w.Daemon
+	if ours && (in.State.Status == container.StateCreated || in.State.Status == container.StateRemoving) {
 		return s.remove(ctx, in.ID)
 	}
 	who := container.Summary{ID: in.ID, Image: in.Config.Image, Labels: labels}
