@@ -133,3 +133,24 @@ func (p *jsonParser) fail(code, message, hint string) {
 func jsonLines(text string) []string {
 	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 }
+
+// nameInJSON finds the name of the compiled stack in a text that breaks off somewhere behind it.
+func (s source) nameInJSON() (string, bool) {
+	tokens := json.NewDecoder(bytes.NewReader(s.text))
+	if open, err := tokens.Token(); err != nil || open != json.Delim('{') {
+		return "", false
+	}
+	for {
+		key, err := tokens.Token()
+		if err != nil || key == json.Delim('}') {
+			return "", false
+		}
+		var value any
+		if tokens.Decode(&value) != nil {
+			return "", false
+		}
+		if name, ok := value.(string); ok && name != "" && (key == "id" || key == "name") {
+			return name, true
+		}
+	}
+}

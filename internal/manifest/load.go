@@ -148,6 +148,9 @@ func LoadName(o Options) (string, error) {
 	r := newReader(src, o.dir(), o.lookup())
 	document, problem := parse(src)
 	if problem != nil {
+		if name, ok := src.nameInJSON(); ok {
+			return name, nil
+		}
 		line, ok := nameLine(src.lines)
 		if !ok {
 			return "", errors.New(problem.String())
