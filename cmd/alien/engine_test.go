@@ -64,7 +64,7 @@ func (e *engineUnderTest) removeStack(ts *testscript.TestScript, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, c := range e.containers(ctx, ts, name) {
-		if err := e.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !client.IsErrNotFound(err) {
+		if err := e.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil {
 			ts.Logf("cannot remove container %s: %v", c.ID, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -49,10 +50,17 @@ func (c *calls) listen(ts *testscript.TestScript, name string) string {
 				return // closed: the script is over
 			}
 			c.count(name)
-			_ = conn.Close()
+			go hangUp(conn)
 		}
 	}()
 	return l.Addr().String()
+}
+
+// hangUp reads what was asked before it closes: closing over unread bytes is sometimes seen as a reset, sometimes not.
+func hangUp(conn net.Conn) {
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = conn.Read(make([]byte, 64<<10))
+	_ = conn.Close()
 }
 
 // connections holds how often a listener was connected to: connections none, connections docker.

@@ -102,8 +102,9 @@ func TestInformativeColumns(t *testing.T) {
 
 func TestNamesKeepTheirColour(t *testing.T) {
 	theme := Theme{Color: true}
-	if theme.Name("api", "api |") != theme.Name("api", "api |") {
-		t.Error("the same name has two colours")
+	first, again := theme.Name("api", "api |"), theme.Name("api", "api |")
+	if first != again || first == "api |" {
+		t.Errorf("the same name is %q and %q", first, again)
 	}
 	if got := (Theme{}).Name("api", "api |"); got != "api |" {
 		t.Errorf("without colours it is %q", got)
