@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
@@ -16,7 +16,7 @@ import (
 func (p *platform) Look(ctx context.Context, before deploy.Observation) (deploy.Observation, error) {
 	in, err := p.api.ContainerInspect(ctx, before.Instance)
 	switch {
-	case client.IsErrNotFound(err):
+	case errdefs.IsNotFound(err):
 		return deploy.Observation{Daemon: before.Daemon, Instance: before.Instance, State: deploy.Gone}, nil
 	case err != nil:
 		return deploy.Observation{}, engine.Problem(fmt.Errorf("cannot inspect the container of %s: %w", before.Daemon, err))

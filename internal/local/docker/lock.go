@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
@@ -118,7 +119,7 @@ func (l *lock) takeDown(ctx context.Context) error {
 	}
 	var errs []error
 	for _, name := range names {
-		if err := l.api.VolumeRemove(ctx, name, false); err != nil && !client.IsErrNotFound(err) {
+		if err := l.api.VolumeRemove(ctx, name, false); err != nil && !errdefs.IsNotFound(err) {
 			errs = append(errs, engine.Problem(fmt.Errorf("cannot release the lock of stack %s: %w", l.stack, err)))
 		}
 	}
@@ -137,7 +138,7 @@ func (l *lock) renew(ctx context.Context) error {
 		return err
 	}
 	switch err := l.api.VolumeRemove(ctx, before, false); {
-	case client.IsErrNotFound(err):
+	case errdefs.IsNotFound(err):
 		return errors.Join(errLost, l.takeDown(ctx))
 	case err != nil:
 		l.stray = append(l.stray, before)

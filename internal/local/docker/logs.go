@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -61,7 +61,7 @@ func (l *logReader) read(ctx context.Context) error {
 		id = current
 	}
 	err := l.container(ctx, id, strconv.Itoa(l.q.Tail), l.q.Since)
-	for l.q.Follow && (err == nil || client.IsErrNotFound(err)) {
+	for l.q.Follow && (err == nil || errdefs.IsNotFound(err)) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
 )
@@ -32,7 +32,7 @@ func (p *platform) inspect(ctx context.Context, ids []string) (inspections, erro
 	answers := make([]container.InspectResponse, len(ids))
 	errs := make([]error, len(ids))
 	each(len(ids), func(i int) {
-		if answers[i], errs[i] = p.api.ContainerInspect(ctx, ids[i]); client.IsErrNotFound(errs[i]) {
+		if answers[i], errs[i] = p.api.ContainerInspect(ctx, ids[i]); errdefs.IsNotFound(errs[i]) {
 			errs[i] = nil
 		}
 	})

@@ -6,10 +6,10 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
@@ -34,14 +34,14 @@ func nameHolder(err error) string {
 // off, or who made it was killed) or is going already, which goes, or by somebody else's, which stays.
 func (s *session) clear(ctx context.Context, w workload.Workload, name, holder string) error {
 	in, err := s.api.ContainerInspect(ctx, holder)
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		// The engine gives a name away before it lists the container: it is still making it, or has just removed it.
 		if err = s.made(ctx, holder); err != nil {
 			return err
 		}
 		in, err = s.api.ContainerInspect(ctx, holder)
 	}
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {

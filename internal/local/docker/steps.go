@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 )
 
 // take makes the calls of a list one after the other, and tells about each before it is made. who names the daemon's
@@ -85,7 +85,7 @@ func (p *platform) hurry(ctx context.Context, id string) container.StopOptions {
 
 // stop ends a container within its own stop grace. One that is gone, or does not run, is stopped.
 func (p *platform) stop(ctx context.Context, id string, opts container.StopOptions) error {
-	if err := p.api.ContainerStop(ctx, id, opts); !client.IsErrNotFound(err) {
+	if err := p.api.ContainerStop(ctx, id, opts); !errdefs.IsNotFound(err) {
 		return err
 	}
 	return nil
@@ -95,7 +95,7 @@ func (p *platform) stop(ctx context.Context, id string, opts container.StopOptio
 func (p *platform) remove(ctx context.Context, id string) error {
 	err := p.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	switch {
-	case client.IsErrNotFound(err):
+	case errdefs.IsNotFound(err):
 		return nil
 	case err != nil && containsAny(err.Error(), "is already in progress"):
 		gone, failed := p.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
@@ -103,7 +103,7 @@ func (p *platform) remove(ctx context.Context, id string) error {
 		case <-gone:
 			return nil
 		case err = <-failed:
-			if client.IsErrNotFound(err) {
+			if errdefs.IsNotFound(err) {
 				return nil
 			}
 		}

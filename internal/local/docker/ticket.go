@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/volume"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/owner"
@@ -86,7 +86,7 @@ func (l *lock) living(ctx context.Context, onTakeover func(deploy.LockHolder, st
 			continue
 		}
 		switch err := l.api.VolumeRemove(ctx, t.name, false); {
-		case err != nil && !client.IsErrNotFound(err):
+		case err != nil && !errdefs.IsNotFound(err):
 			return nil, fmt.Errorf("cannot take over the lock of stack %s: %w", l.stack, err)
 		case err == nil && onTakeover != nil:
 			onTakeover(t.LockHolder, why)

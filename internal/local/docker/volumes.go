@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/volume"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
@@ -84,14 +84,14 @@ func directory(name, user string) (*bytes.Buffer, error) {
 func (s *session) removeVolume(ctx context.Context, name string) error {
 	have, err := s.api.VolumeInspect(ctx, name)
 	switch {
-	case client.IsErrNotFound(err):
+	case errdefs.IsNotFound(err):
 		return nil
 	case err != nil:
 		return engine.Problem(fmt.Errorf("cannot inspect volume %s: %w", name, err))
 	case have.Labels[labelStack] != s.stack:
 		return &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the volume %s is not ours", name)}
 	}
-	if err := s.api.VolumeRemove(ctx, name, false); err != nil && !client.IsErrNotFound(err) {
+	if err := s.api.VolumeRemove(ctx, name, false); err != nil && !errdefs.IsNotFound(err) {
 		return engine.Problem(fmt.Errorf("cannot remove volume %s: %w", name, err))
 	}
 	return nil

@@ -9,9 +9,9 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
@@ -172,7 +172,7 @@ func (w *watcher) refresh(ctx context.Context, id string) {
 		if err == nil {
 			l.in = &in
 			w.explain(ctx, &in)
-		} else if !client.IsErrNotFound(err) {
+		} else if !errdefs.IsNotFound(err) {
 			l.err = err
 		}
 		select {
