@@ -3,10 +3,12 @@ package conformance
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -69,58 +71,77 @@ resources:
 `, "VALUE", level)
 }
 
-// TestDockerKilledDuringCreate and its sibling kill up with SIGKILL just before and just after each call it makes to the
+// everyMoment tries all the moments at which an up can be killed, not only as many as a run of CI has time for.
+var everyMoment = flag.Bool("every-moment", false, "kill up before and after each of its calls to the engine")
+
+// moments is how many moments are tried otherwise, spread evenly.
+const moments = 56
+
+// TestDockerKilledDuringCreate and its sibling kill up with SIGKILL just before and just after calls it makes to the
 // engine; the next up must end as an undisturbed one does.
-func TestDockerKilledDuringCreate(t *testing.T) {
-	killAtEveryCall(t, "", threeDaemons("1"))
-}
+func TestDockerKilledDuringCreate(t *testing.T) { killAtEveryCall(t, "", threeDaemons("1")) }
 
 func TestDockerKilledDuringReplace(t *testing.T) {
 	killAtEveryCall(t, threeDaemons("1"), threeDaemons("2"))
 }
 
-// killAtEveryCall deploys first (if any) undisturbed, then kills the up of second at one moment after another, until an
-// up comes through because it makes no more calls. It fails when that gives fewer than 25 moments.
+// killAtEveryCall sees how many calls an undisturbed up of second makes, after one of first (if any), and then kills
+// another such up at one moment after another.
 func killAtEveryCall(t *testing.T, first, second string) {
-	on := behindProxy(t)
-	moments := 0
-	for call := 1; ; call++ {
-		killed := false
-		for _, when := range []string{"before", "after"} {
-			name := fmt.Sprintf("%s call %d", when, call)
-			t.Run(name, func(t *testing.T) { killed = killAt(t, on, first, second, when, call) || killed })
-			if t.Failed() {
-				return
-			}
-			moments++
-		}
-		if !killed {
-			break
-		}
+	calls := callsOf(t, first, second)
+	every := 1
+	if n := 2 * calls; !*everyMoment && n > moments {
+		every = n / moments
 	}
-	if moments < 52 {
-		t.Errorf("only %d moments were tried", moments)
+	var killed atomic.Int32
+	t.Run("moments", func(t *testing.T) {
+		for i := 0; i < 2*calls; i += every {
+			when, call := []string{"before", "after"}[i%2], i/2+1
+			t.Run(fmt.Sprintf("%s call %d", when, call), func(t *testing.T) {
+				t.Parallel()
+				if killAt(t, first, second, when, call) {
+					killed.Add(1)
+				}
+			})
+		}
+	})
+	// Calls made at the same time come in another order, and a few fewer, each time: the last moments may not come.
+	if n := killed.Load(); n < 50 {
+		t.Errorf("up was killed at %d moments only, of %d calls", n, calls)
 	}
 }
 
-// killAt kills one up at one moment and checks what the next makes of it. It tells whether the moment came at all.
-func killAt(t *testing.T, on behind, first, second, when string, call int) bool {
+// callsOf counts the calls of an undisturbed up.
+func callsOf(t *testing.T, first, second string) int {
+	on := behindProxy(t)
 	p := newProject(t, on)
-	on.proxy.Reset()
 	if first != "" {
 		p.manifest(first)
 		p.up(0)
-		on.proxy.Reset()
 	}
+	on.proxy.Reset()
+	p.manifest(second)
+	p.up(0)
+	return len(on.proxy.Calls())
+}
+
+// killAt kills one up at one moment and checks what the next makes of it. It tells whether the moment came at all.
+func killAt(t *testing.T, first, second, when string, call int) bool {
+	on := behindProxy(t)
+	p := newProject(t, on)
+	if first != "" {
+		p.manifest(first)
+		p.up(0)
+	}
+	on.proxy.Reset()
 	p.manifest(second)
 	up := p.command("daemon", "up")
 	var said bytes.Buffer
 	up.Stdout, up.Stderr = &said, &said
-	if err := up.Start(); err != nil {
-		t.Fatal(err)
-	}
+	started := make(chan struct{})
 	at := func(n int, _ testbed.Call) {
 		if n == call {
+			<-started
 			_ = up.Process.Kill()
 		}
 	}
@@ -129,6 +150,10 @@ func killAt(t *testing.T, on behind, first, second, when string, call int) bool 
 	} else {
 		on.proxy.After(at)
 	}
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
 	err := up.Wait()
 	on.proxy.Reset()
 	var exit *exec.ExitError
