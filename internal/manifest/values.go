@@ -164,6 +164,9 @@ func (v *values) bind(s *Stack) {
 		resources[s.Resources[i].ID] = &s.Resources[i]
 	}
 	for _, given := range v.bindings {
+		if v.full() {
+			break
+		}
 		resource, ok := resources[given.id]
 		if !ok {
 			v.errorf(CodeUnknown, given.key, fmt.Sprintf("there is no resource %q", shorten(given.id)), suggestID(given.id, slices.Collect(maps.Keys(resources))))

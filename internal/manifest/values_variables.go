@@ -136,9 +136,9 @@ func (r *reader) deliver(s *Stack, variables []variable) {
 
 // answers gives every input its value, and the variables that carry them.
 func (c *compiled) answers(v *values) []variable {
-	ids := c.inputIDs()
+	ids := newTargets(c.inputIDs())
 	for _, m := range v.asked {
-		if !slices.Contains(ids, m.name) {
+		if _, known := slices.BinarySearch(ids, m.name); !known && !v.full() {
 			v.errorf(CodeUnknown, m.key, fmt.Sprintf("there is no input %q", shorten(m.name)), suggestID(m.name, ids))
 		}
 	}
