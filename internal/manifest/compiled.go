@@ -38,7 +38,8 @@ func (r *reader) compiledStack(root node, o Options) *compiled {
 	r.expand, r.nullIsEmpty = nil, false
 	c := &compiled{reader: r, stack: &Stack{Form: Compiled}}
 	ok := c.object(root, fields{
-		"id": func(v node) { c.stack.Name = c.text(c.as(v, "name")) },
+		"$schema": c.anyText, // for editors
+		"id":      func(v node) { c.stack.Name = c.text(c.as(v, "name")) },
 		"supportedPlatforms": orNull(func(v node) {
 			c.stack.Platforms = c.supported(c.as(v, "platforms"))
 		}),
@@ -125,7 +126,7 @@ func (c *compiled) entry(n node) *entry {
 		"lifecycle":    func(v node) { e.lifecycle, e.lifecycleAt = c.word(v, "a lifecycle", "frozen", "live"), v.at },
 		"dependencies": func(v node) { e.dependsOn = c.refs(v) },
 		"remoteAccess": func(v node) { c.boolean(v) },
-		"enabledWhen":  orNull(func(v node) { e.gate, e.gateAt = c.text(v), v.at }),
+		"enabledWhen":  orNull(func(v node) { c.gate(v, e) }),
 	}, c.ignore())
 	if ok {
 		c.require(n, "config", "lifecycle", "dependencies")

@@ -17,7 +17,6 @@ type input struct {
 	env        []mapping
 	standard   *answer // the default; nil for none
 	answer     *answer // the value, once it is known
-	broken     bool    // it was given a value that cannot be used
 }
 
 // rules are what an answer must fulfil; nil and empty ask for nothing.

@@ -8,6 +8,14 @@ import (
 // gated says whether an entry exists only if an input says so.
 func (e *entry) gated() bool { return e.gate != "" }
 
+// gate reads the id of the input that decides over an entry.
+func (c *compiled) gate(n node, e *entry) {
+	e.gate, e.gateAt = c.text(n), n.at
+	if e.gate == "" && n.isText() {
+		c.errorf(CodeGate, n.at, "this names no input", "name one, or leave it out")
+	}
+}
+
 // checkGates holds entries that an input decides over, and those that need them, to the rules for that.
 func (c *compiled) checkGates() {
 	for _, e := range c.entries {

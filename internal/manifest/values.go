@@ -18,6 +18,7 @@ type values struct {
 	inputs     map[string]node
 	asked      []node // the same, in the order of the file
 	inputsAt   Location
+	unknown    bool // the file gives answers that cannot be read, so none can be said to be missing
 	bindings   []givenBinding
 	variables  []variable
 	deployment Deployment
@@ -78,7 +79,9 @@ func readValues(o Options) *values {
 		v.findings = append(v.findings, *problem)
 	}
 	if document != nil && v.resolve(document) {
-		v.read(v.root(document))
+		v.unknown = !v.read(v.root(document))
+	} else {
+		v.unknown = len(v.findings) > 0
 	}
 	return v
 }
@@ -112,10 +115,12 @@ func (v *values) open(o Options) (*yaml.Node, *Finding) {
 	return nil, &problem
 }
 
-func (v *values) read(root node) {
-	v.object(root, fields{
+// read gives false where the answers to inputs cannot be read.
+func (v *values) read(root node) bool {
+	answered := true
+	ok := v.object(root, fields{
 		"inputs": func(n node) {
-			v.asked, _ = v.members(n)
+			v.asked, answered = v.members(n)
 			v.inputs, v.inputsAt = map[string]node{}, n.key
 			for _, m := range v.asked {
 				v.inputs[m.name] = m
@@ -130,6 +135,7 @@ func (v *values) read(root node) {
 		"variables":  v.readVariables,
 		"deployment": v.readDeployment,
 	}, v.refuse(nil))
+	return ok && answered
 }
 
 func (v *values) readDeployment(n node) {

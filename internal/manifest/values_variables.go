@@ -170,7 +170,7 @@ func (c *compiled) answer(in *input, v *values) {
 	switch {
 	case !ok && in.standard != nil:
 		in.answer = in.standard
-	case !ok && in.required && c.applies(in) && in.id != "":
+	case !ok && in.required && !v.unknown && c.applies(in) && in.id != "":
 		example := "…"
 		if in.kind == "secret" {
 			example = "{ fromEnv: … }"
