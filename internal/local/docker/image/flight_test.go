@@ -6,85 +6,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
 
-func TestFlightOutlivesWhoBeganIt(t *testing.T) {
-	var f flights
-	begun, finish := make(chan struct{}), make(chan struct{})
-	job := func(ctx context.Context, report func(deploy.Progress)) (Image, error) {
-		report(deploy.Progress{Current: 1})
-		close(begun)
-		select {
-		case <-finish:
-			return Image{ID: "done"}, nil
-		case <-ctx.Done():
-			return Image{}, ctx.Err()
-		}
-	}
-	first, leave := context.WithCancel(t.Context())
-	left := make(chan error)
-	go func() {
-		_, err := f.do(first, "k", nil, job)
-		left <- err
-	}()
-	<-begun
-	told, stays := make(chan deploy.Progress, 1), make(chan Image)
-	go func() {
-		img, err := f.do(t.Context(), "k", func(p deploy.Progress) { told <- p }, job)
-		if err != nil {
-			t.Error(err)
-		}
-		stays <- img
-	}()
-	if p := <-told; p.Current != 1 {
-		t.Errorf("who came late heard %+v", p)
-	}
-	leave()
-	if err := <-left; !errors.Is(err, context.Canceled) {
-		t.Errorf("who left got %v", err)
-	}
-	close(finish)
-	if img := <-stays; img.ID != "done" {
-		t.Errorf("who stayed got %+v", img)
-	}
-	if img, err := f.do(t.Context(), "k", nil, nil); err != nil || img.ID != "done" {
-		t.Errorf("the outcome was not remembered: %+v, %v", img, err)
-	}
-}
-
-func TestFlightThatAllLeftIsCancelledAndForgotten(t *testing.T) {
-	var f flights
-	ctx, leave := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	_, err := f.do(ctx, "k", nil, func(ctx context.Context, _ func(deploy.Progress)) (Image, error) {
-		defer close(ended)
-		leave()
-		<-ctx.Done()
-		return Image{}, ctx.Err()
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	<-ended
-	img, err := f.do(t.Context(), "k", nil, func(context.Context, func(deploy.Progress)) (Image, error) {
-		return Image{ID: "anew"}, nil
-	})
-	if err != nil || img.ID != "anew" {
-		t.Errorf("got %+v, %v", img, err)
-	}
-}
-
 func TestTransfersAreBounded(t *testing.T) {
-	s := NewStore(nil)
+	s := NewStore(nil).slots
 	var wait sync.WaitGroup
 	var running, most atomic.Int64
 	begun, release := make(chan struct{}, 3*transfers), make(chan struct{})
 	for range 3 * transfers {
 		wait.Go(func() {
-			err := s.transfer(t.Context(), func() error {
+			err := s.Do(t.Context(), func() error {
 				most.Store(max(most.Load(), running.Add(1)))
 				begun <- struct{}{}
 				<-release
@@ -101,41 +34,13 @@ func TestTransfersAreBounded(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.transfer(ended, func() error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := s.Do(ended, func() error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a transfer began while all places were taken: %v", err)
 	}
 	close(release)
 	wait.Wait()
 	if most.Load() > transfers {
 		t.Errorf("%d transfers at once", most.Load())
-	}
-}
-
-func TestBackOffStaysInBounds(t *testing.T) {
-	for try := 1; try < 10; try++ {
-		if d := backOff(try); d < 500*time.Millisecond || d > 4*time.Second {
-			t.Errorf("try %d waits %s", try, d)
-		}
-	}
-}
-
-func TestPlatforms(t *testing.T) {
-	tests := []struct {
-		host, image string
-		runs        bool
-	}{
-		{"linux/amd64", "linux/amd64", true},
-		{"linux/amd64", "linux/386", true},
-		{"linux/amd64", "linux/arm64", false},
-		{"linux/arm64", "linux/arm/v7", true},
-		{"linux/386", "linux/amd64", false},
-		{"linux/amd64", "windows/amd64", false},
-		{"linux/amd64", "", true},
-	}
-	for _, test := range tests {
-		if got := parsePlatform(test.host).runs(parsePlatform(test.image)); got != test.runs {
-			t.Errorf("%s runs %s: %v", test.host, test.image, got)
-		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
@@ -32,7 +32,6 @@ type Image struct {
 const (
 	transfers = 4 // pulls and loads at once; more of them only share the same line
 	lookups   = 8 // questions about images at once
-	tries     = 3 // of a pull, where trying again can help
 )
 
 // Store knows the images of one engine. It remembers the outcome of Ensure until the next Resolve, which begins every
@@ -40,15 +39,15 @@ const (
 type Store struct {
 	api       client.APIClient
 	lookupEnv func(string) (string, bool)
-	login     *login
+	login     *oci.Login
 	pause     func(try int) time.Duration // before the next try
 	patience  time.Duration               // with a registry that is only asked what it has
 
-	slots   chan struct{}
-	flights flights
+	slots   oci.Slots
+	flights oci.Flights[Image]
 
 	mu   sync.Mutex
-	host *platform // of the engine, once it is known
+	host *oci.Host // of the engine, once it is known
 }
 
 // Option changes how a Store works.
@@ -65,11 +64,11 @@ func WithEnv(lookup func(string) (string, bool)) Option {
 
 // NewStore gives the images of an engine.
 func NewStore(api client.APIClient, opts ...Option) *Store {
-	s := &Store{api: api, lookupEnv: os.LookupEnv, pause: backOff, patience: 10 * time.Second, slots: make(chan struct{}, transfers)}
+	s := &Store{api: api, lookupEnv: os.LookupEnv, pause: oci.BackOff, patience: 10 * time.Second, slots: make(oci.Slots, transfers)}
 	for _, opt := range opts {
 		opt(s)
 	}
-	s.login = &login{dir: engine.ConfigDir(s.lookupEnv)}
+	s.login = oci.NewLogin(engine.ConfigDir(s.lookupEnv))
 	return s
 }
 
@@ -80,9 +79,9 @@ func (s *Store) Ensure(ctx context.Context, w workload.Workload, report func(dep
 	if policy == "" {
 		policy = manifest.PullMissing
 	}
-	return s.flights.do(ctx, string(policy)+" "+w.Image, report,
+	return s.flights.Do(ctx, string(policy)+" "+w.Image, report,
 		func(ctx context.Context, report func(deploy.Progress)) (Image, error) {
-			if a, ok := parseArchive(w.Image); ok {
+			if a, ok := oci.ParseArchive(w.Image); ok {
 				return s.ensureArchive(ctx, a, report)
 			}
 			return s.ensureReference(ctx, w.Image, policy, report)
@@ -91,16 +90,16 @@ func (s *Store) Ensure(ctx context.Context, w workload.Workload, report func(dep
 
 // ensureReference brings an image of a registry.
 func (s *Store) ensureReference(ctx context.Context, image string, policy manifest.PullPolicy, report func(deploy.Progress)) (Image, error) {
-	ref, err := parseReference(image)
+	ref, err := oci.ParseReference(image)
 	if err != nil {
 		return Image{}, err
 	}
-	have, present, err := s.inspect(ctx, ref.local())
+	have, present, err := s.inspect(ctx, ref.Local())
 	if err != nil {
 		return Image{}, err
 	}
 	// A digest never stands for anything else, so there is nothing to ask the registry.
-	if present && (policy != manifest.PullAlways || ref.digest() != "") {
+	if present && (policy != manifest.PullAlways || ref.Digest() != "") {
 		return s.accept(ctx, ref, have, "")
 	}
 	if policy == manifest.PullNever {
@@ -114,7 +113,7 @@ func (s *Store) ensureReference(ctx context.Context, image string, policy manife
 	if err != nil {
 		return Image{}, err
 	}
-	have, present, err = s.inspect(ctx, ref.local())
+	have, present, err = s.inspect(ctx, ref.Local())
 	if err == nil && !present {
 		err = fmt.Errorf("cannot find image %s on the engine after it was pulled", image)
 	}
@@ -125,11 +124,11 @@ func (s *Store) ensureReference(ctx context.Context, image string, policy manife
 }
 
 // accept gives an image that is on the engine, unless the engine cannot run it.
-func (s *Store) accept(ctx context.Context, ref reference, have image.InspectResponse, pulled string) (Image, error) {
-	if err := s.fits(ctx, ref.text, platform{have.Os, have.Architecture, have.Variant}); err != nil {
+func (s *Store) accept(ctx context.Context, ref oci.Reference, have image.InspectResponse, pulled string) (Image, error) {
+	if err := s.fits(ctx, ref.Text, oci.Platform{OS: have.Os, Arch: have.Architecture, Variant: have.Variant}); err != nil {
 		return Image{}, err
 	}
-	return newImage(have, ref.repoDigest(have.RepoDigests, pulled)), nil
+	return newImage(have, ref.RepoDigest(have.RepoDigests, pulled)), nil
 }
 
 func newImage(have image.InspectResponse, digest string) Image {
@@ -165,21 +164,4 @@ func (s *Store) trouble(ctx context.Context, err error, format string, args ...a
 		return err
 	}
 	return fmt.Errorf(format+": %w", append(args, err)...)
-}
-
-// transfer waits for its turn to move an image's bytes.
-func (s *Store) transfer(ctx context.Context, move func() error) error {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-		return move()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// backOff is half a second to four, doubling, with jitter: clients that failed together shall not come back together.
-func backOff(try int) time.Duration {
-	most := min(4*time.Second, time.Second<<(try-1))
-	return most/2 + rand.N(most/2)
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 )
 
 // loadedName is the repository that images from archives get on the engine, tagged with the digest of their
@@ -21,33 +21,33 @@ import (
 // own is needed because on engines with containerd's image store the ID is not the configuration's digest.
 const loadedName = "alien-archive"
 
-func (p *packed) tag() string { return loadedName + ":" + strings.TrimPrefix(p.id, "sha256:") }
+func tag(p *oci.Packed) string { return loadedName + ":" + strings.TrimPrefix(p.ID, "sha256:") }
 
 // ensureArchive loads the image of an archive, unless the engine has it.
-func (s *Store) ensureArchive(ctx context.Context, a archive, report func(deploy.Progress)) (Image, error) {
+func (s *Store) ensureArchive(ctx context.Context, a oci.Archive, report func(deploy.Progress)) (Image, error) {
 	host, err := s.wanted(ctx)
 	if err != nil {
 		return Image{}, err
 	}
-	img, err := a.open(ctx, host)
+	img, err := a.Open(ctx, host)
 	if err != nil {
 		return Image{}, err
 	}
-	defer img.close()
-	if err := s.fits(ctx, a.text, img.platform); err != nil {
+	defer img.Close()
+	if err := s.fits(ctx, a.String(), img.Platform); err != nil {
 		return Image{}, err
 	}
 	have, present, err := s.loaded(ctx, img)
 	if err != nil || present {
 		return newImage(have, ""), err
 	}
-	err = s.transfer(ctx, func() error { return s.load(ctx, a, img, report) })
+	err = s.slots.Do(ctx, func() error { return s.load(ctx, a, img, report) })
 	if err != nil {
 		return Image{}, err
 	}
 	have, present, err = s.loaded(ctx, img)
 	if err == nil && !present {
-		err = fmt.Errorf("cannot find image %s on the engine after it was loaded", a.text)
+		err = fmt.Errorf("cannot find image %s on the engine after it was loaded", a)
 	}
 	if err != nil {
 		return Image{}, err
@@ -56,37 +56,37 @@ func (s *Store) ensureArchive(ctx context.Context, a archive, report func(deploy
 }
 
 // loaded looks the archive's image up on the engine: under our name, or loaded by somebody else.
-func (s *Store) loaded(ctx context.Context, img *packed) (image.InspectResponse, bool, error) {
-	have, present, err := s.inspect(ctx, img.id)
+func (s *Store) loaded(ctx context.Context, img *oci.Packed) (image.InspectResponse, bool, error) {
+	have, present, err := s.inspect(ctx, img.ID)
 	if err != nil || present {
 		return have, present, err
 	}
-	return s.inspect(ctx, img.tag())
+	return s.inspect(ctx, tag(img))
 }
 
 // load streams the image to the engine in the form that every engine takes, which is `docker save`'s.
-func (s *Store) load(ctx context.Context, a archive, img *packed, report func(deploy.Progress)) error {
-	meter := &meter{report: report}
-	read, write := io.Pipe()
+func (s *Store) load(ctx context.Context, a oci.Archive, img *oci.Packed, report func(deploy.Progress)) error {
+	meter := &oci.Meter{Report: report, Phase: deploy.Loading}
+	read, into := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {
-		err := img.write(io.MultiWriter(write, meter), meter)
-		write.CloseWithError(err)
+		err := write(img, io.MultiWriter(into, meter), meter)
+		into.CloseWithError(err)
 		sent <- err
 	}()
 	err := s.send(ctx, read)
 	read.CloseWithError(errStopped)
 	if ours := <-sent; ours != nil && !errors.Is(ours, errStopped) {
-		return a.invalid(ours)
+		return s.invalid(ctx, a, ours)
 	}
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var said engineError
 	if errors.As(err, &said) && !strings.Contains(string(said), "no space left") {
-		return &deploy.Problem{Reason: deploy.ImageInvalid, Message: fmt.Sprintf("the engine cannot load image %s", a.text), Err: said}
+		return &deploy.Problem{Reason: deploy.ImageInvalid, Message: fmt.Sprintf("the engine cannot load image %s", a), Err: said}
 	}
-	return s.trouble(ctx, err, "cannot load image %s", a.text)
+	return s.trouble(ctx, err, "cannot load image %s", a)
 }
 
 // errStopped ends the writing when the engine wants no more.
@@ -102,17 +102,17 @@ func (s *Store) send(ctx context.Context, content io.Reader) error {
 }
 
 // write writes the image as a docker-archive. Layers stay as they are, compressed or not.
-func (p *packed) write(w io.Writer, m *meter) error {
-	entry := dockerImage{Config: strings.TrimPrefix(p.id, "sha256:") + ".json", RepoTags: []string{p.tag()}}
-	for i, name := range p.layers {
-		size, err := p.source.size(name)
+func write(p *oci.Packed, w io.Writer, m *oci.Meter) error {
+	entry := oci.DockerImage{Config: strings.TrimPrefix(p.ID, "sha256:") + ".json", RepoTags: []string{tag(p)}}
+	for i, l := range p.Layers {
+		size, err := l.Size()
 		if err != nil {
 			return err
 		}
-		m.total += size
+		m.Total += size
 		entry.Layers = append(entry.Layers, fmt.Sprintf("layer-%d.tar", i))
 	}
-	manifest, err := json.Marshal([]dockerImage{entry})
+	manifest, err := json.Marshal([]oci.DockerImage{entry})
 	if err != nil {
 		return err
 	}
@@ -120,23 +120,23 @@ func (p *packed) write(w io.Writer, m *meter) error {
 	if err := writeFile(out, "manifest.json", manifest); err != nil {
 		return err
 	}
-	if err := writeFile(out, entry.Config, p.config); err != nil {
+	if err := writeFile(out, entry.Config, p.Config); err != nil {
 		return err
 	}
-	for i, name := range p.layers {
-		if err := p.copyLayer(out, name, entry.Layers[i]); err != nil {
+	for i, l := range p.Layers {
+		if err := copyLayer(out, l, entry.Layers[i]); err != nil {
 			return err
 		}
 	}
 	return out.Close()
 }
 
-func (p *packed) copyLayer(out *tar.Writer, from, to string) error {
-	size, err := p.source.size(from)
+func copyLayer(out *tar.Writer, from oci.Layer, to string) error {
+	size, err := from.Size()
 	if err != nil {
 		return err
 	}
-	content, err := p.source.open(from)
+	content, err := from.Open()
 	if err != nil {
 		return err
 	}
@@ -158,18 +158,11 @@ func writeFile(out *tar.Writer, name string, data []byte) error {
 	return err
 }
 
-// meter reports the bytes that went by.
-type meter struct {
-	report         func(deploy.Progress)
-	current, total int64
-	reported       time.Time
-}
-
-func (m *meter) Write(data []byte) (int, error) {
-	m.current = min(m.current+int64(len(data)), m.total) // the tar's own headers do not count
-	if now := time.Now(); now.Sub(m.reported) >= reportEvery || m.current == m.total {
-		m.reported = now
-		m.report(deploy.Progress{Phase: deploy.Loading, Current: m.current, Total: m.total})
+// invalid says that the archive cannot be used.
+func (s *Store) invalid(ctx context.Context, a oci.Archive, err error) error {
+	host, hostErr := s.wanted(ctx)
+	if hostErr != nil {
+		return hostErr
 	}
-	return len(data), nil
+	return a.Invalid(host, err)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/registry"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -77,11 +78,11 @@ func TestEnsureLogsInThroughAHelper(t *testing.T) {
 }
 
 func TestLoginKeys(t *testing.T) {
-	l := login{dir: configWith(t, authFor(hubKey, "hub", "x"))}
+	l := oci.NewLogin(configWith(t, authFor("https://index.docker.io/v1/", "hub", "x")))
 	for host, user := range map[string]string{"docker.io": "hub", "ghcr.io": ""} {
-		header, err := l.header(host)
+		text, err := header(l, host)
 		must(t, err)
-		auth, err := registry.DecodeAuthConfig(header)
+		auth, err := registry.DecodeAuthConfig(text)
 		must(t, err)
 		if auth.Username != user {
 			t.Errorf("%s: logged in as %q, want %q", host, auth.Username, user)

@@ -12,41 +12,28 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 )
 
-// reportEvery is the least time between two reports of progress; the engine sends hundreds of lines a second.
-const reportEvery = 100 * time.Millisecond
-
 // pull fetches an image and gives the digest that the reference had at the registry.
-func (s *Store) pull(ctx context.Context, ref reference, report func(deploy.Progress)) (digest string, err error) {
-	auth, loginErr := s.login.header(ref.host())
-	for try := 1; ; try++ {
-		err = s.transfer(ctx, func() error {
-			report(deploy.Progress{Phase: deploy.Pulling, Detail: ref.text})
+func (s *Store) pull(ctx context.Context, ref oci.Reference, report func(deploy.Progress)) (digest string, err error) {
+	auth, loginErr := header(s.login, ref.Host())
+	once := func() error {
+		return s.slots.Do(ctx, func() error {
+			report(deploy.Progress{Phase: deploy.Pulling, Detail: ref.Text})
 			digest, err = s.pullOnce(ctx, ref, auth, report)
 			return err
 		})
-		if err == nil || ctx.Err() != nil {
-			return digest, ctx.Err()
-		}
-		fault := classify(ref, err)
-		if !fault.transient || try == tries {
-			return "", fault.problem(ref, err, loginErr)
-		}
-		pause := s.pause(try)
-		report(deploy.Progress{
-			Phase: deploy.Pulling,
-			Detail: fmt.Sprintf("%s; trying again in %s (try %d of %d)",
-				plain(err), pause.Round(100*time.Millisecond), try+1, tries),
-		})
-		if err := wait(ctx, pause); err != nil {
-			return "", err
-		}
 	}
+	fault, err := oci.Retry(ctx, once, func(err error) oci.Fault { return classify(ref, err) }, s.pause, report)
+	if err != nil && ctx.Err() == nil {
+		return "", problem(fault, ref, err, loginErr)
+	}
+	return digest, err
 }
 
-func (s *Store) pullOnce(ctx context.Context, ref reference, auth string, report func(deploy.Progress)) (string, error) {
-	answer, err := s.api.ImagePull(ctx, ref.local(), image.PullOptions{RegistryAuth: auth, Platform: s.defaultPlatform()})
+func (s *Store) pullOnce(ctx context.Context, ref oci.Reference, auth string, report func(deploy.Progress)) (string, error) {
+	answer, err := s.api.ImagePull(ctx, ref.Local(), image.PullOptions{RegistryAuth: auth, Platform: s.defaultPlatform()})
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +41,7 @@ func (s *Store) pullOnce(ctx context.Context, ref reference, auth string, report
 	p := pulling{layers: map[string]*layer{}}
 	err = follow(answer, func(m message) {
 		p.take(m)
-		if now := time.Now(); now.Sub(p.reported) >= reportEvery {
+		if now := time.Now(); now.Sub(p.reported) >= oci.ReportEvery {
 			p.reported = now
 			report(p.progress())
 		}
@@ -158,15 +145,4 @@ func (p *pulling) progress() deploy.Progress {
 		sum.Detail = "unpacking"
 	}
 	return sum
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -112,8 +113,8 @@ func TestEnsureVerdicts(t *testing.T) {
 		"forbidden":    {testbed.Fault{Path: "/manifests/", Status: http.StatusForbidden}, deploy.ImageDenied, 1},
 		"not found":    {testbed.Fault{Path: "/manifests/", Status: http.StatusNotFound}, deploy.ImageNotFound, 1},
 		"rate limited": {testbed.Fault{Path: "/manifests/", Status: http.StatusTooManyRequests}, deploy.ImageRateLimited, 1},
-		"unavailable":  {testbed.Fault{Path: "/manifests/", Status: http.StatusServiceUnavailable}, deploy.RegistryUnreachable, tries},
-		"broken off":   {testbed.Fault{Path: "/manifests/", Drop: true}, deploy.RegistryUnreachable, tries},
+		"unavailable":  {testbed.Fault{Path: "/manifests/", Status: http.StatusServiceUnavailable}, deploy.RegistryUnreachable, oci.Tries},
+		"broken off":   {testbed.Fault{Path: "/manifests/", Drop: true}, deploy.RegistryUnreachable, oci.Tries},
 		"layer gone":   {testbed.Fault{Path: "/blobs/", Status: http.StatusNotFound}, deploy.ImageNotFound, 1},
 	}
 	for name, test := range tests {

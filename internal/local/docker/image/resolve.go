@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
@@ -24,7 +25,7 @@ const atRegistry = "registry:"
 // would have to be fetched, a broken archive, a registry that does not answer. What Ensure did before is not relied on any
 // more: images may have been removed, or pushed, since.
 func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
-	s.flights.forget()
+	s.flights.Forget()
 	always := map[string]bool{} // by distinct image: whether any workload wants the newest
 	for _, w := range workloads {
 		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
@@ -52,26 +53,26 @@ func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map
 
 // identity of one image, empty where it cannot be told. An error is the engine's.
 func (s *Store) identity(ctx context.Context, image string, newest bool) (string, error) {
-	if a, ok := parseArchive(image); ok {
+	if a, ok := oci.ParseArchive(image); ok {
 		return s.archiveIdentity(ctx, a)
 	}
-	ref, err := parseReference(image)
+	ref, err := oci.ParseReference(image)
 	if err != nil {
 		return "", nil //nolint:nilerr // Ensure tells
 	}
-	have, _, err := s.inspect(ctx, ref.local())
-	if err != nil || !newest || have.ID != "" && ref.digest() != "" {
+	have, _, err := s.inspect(ctx, ref.Local())
+	if err != nil || !newest || have.ID != "" && ref.Digest() != "" {
 		return have.ID, err
 	}
-	auth, _ := s.login.header(ref.host())
+	auth, _ := header(s.login, ref.Host())
 	asking, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	there, err := s.api.DistributionInspect(asking, ref.local(), auth)
+	there, err := s.api.DistributionInspect(asking, ref.Local(), auth)
 	if err != nil {
 		return "", s.unlessImage(ctx, err)
 	}
 	digest := there.Descriptor.Digest.String()
-	if have.ID != "" && ref.repoDigest(have.RepoDigests, digest) == digest {
+	if have.ID != "" && ref.RepoDigest(have.RepoDigests, digest) == digest {
 		return have.ID, nil
 	}
 	return atRegistry + digest, nil
@@ -88,19 +89,19 @@ func (s *Store) unlessImage(ctx context.Context, err error) error {
 }
 
 // archiveIdentity is the ID of the archive's image on the engine, or the one it will get.
-func (s *Store) archiveIdentity(ctx context.Context, a archive) (string, error) {
+func (s *Store) archiveIdentity(ctx context.Context, a oci.Archive) (string, error) {
 	host, err := s.wanted(ctx)
 	if err != nil {
 		return "", err
 	}
-	img, err := a.open(ctx, host)
+	img, err := a.Open(ctx, host)
 	if err != nil {
 		return "", ctx.Err() // Ensure tells
 	}
-	defer img.close()
+	defer img.Close()
 	have, present, err := s.loaded(ctx, img)
 	if err != nil || present {
 		return have.ID, err
 	}
-	return img.id, nil
+	return img.ID, nil
 }

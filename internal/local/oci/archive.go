@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"context"
@@ -25,19 +25,23 @@ const (
 // documentLimit bounds the JSON documents of an archive, which are read whole.
 const documentLimit = 8 << 20
 
-// archive is an image in a file or directory: KIND:PATH or KIND:PATH:REFERENCE.
-type archive struct{ text, kind, rest string }
+// Archive is an image in a file or directory: KIND:PATH or KIND:PATH:REFERENCE.
+type Archive struct{ text, kind, rest string }
 
-func parseArchive(image string) (archive, bool) {
+// String gives it as the manifest has it.
+func (a Archive) String() string { return a.text }
+
+// ParseArchive tells references to archives from those to registries.
+func ParseArchive(image string) (Archive, bool) {
 	kind, rest, ok := strings.Cut(image, ":")
 	if !ok || kind != dockerArchive && kind != ociLayout && kind != ociArchive {
-		return archive{}, false
+		return Archive{}, false
 	}
-	return archive{text: image, kind: kind, rest: rest}, true
+	return Archive{text: image, kind: kind, rest: rest}, true
 }
 
 // locate takes the path and the reference inside it apart. Both may hold colons, so the shortest path that exists counts.
-func (a archive) locate() (path, ref string, err error) {
+func (a Archive) locate() (path, ref string, err error) {
 	if _, err := os.Stat(a.rest); err == nil {
 		return a.rest, "", nil
 	}
@@ -52,20 +56,36 @@ func (a archive) locate() (path, ref string, err error) {
 	return "", "", &deploy.Problem{Reason: deploy.ImageNotFound, Message: fmt.Sprintf("image %s: there is no such file or directory", a.text)}
 }
 
-// packed is an image inside an archive.
-type packed struct {
-	id       string // sha256:… of its configuration
-	platform platform
-	config   []byte
-	layers   []string // files of the source, lowest first
+// Packed is an image inside an archive. It is to be closed.
+type Packed struct {
+	ID       string // sha256:… of its configuration
+	Platform Platform
+	Config   []byte  // the configuration, a JSON document
+	Layers   []Layer // lowest first
 	source   source
 }
 
-func (p *packed) close() { _ = p.source.Close() }
+// Layer is a layer's file in an archive, compressed or not.
+type Layer struct {
+	name   string
+	source source
+}
 
-// open finds the image in the archive, the one for the host's platform where there are several. It reads the archive's
+// Size is the file's, which the archive was checked to have.
+func (l Layer) Size() (int64, error) { return l.source.size(l.name) }
+
+// Open reads the file.
+func (l Layer) Open() (io.ReadCloser, error) { return l.source.open(l.name) }
+
+// String names the file.
+func (l Layer) String() string { return l.name }
+
+// Close lets go of the archive.
+func (p *Packed) Close() { _ = p.source.Close() }
+
+// Open finds the image in the archive, the one for the host's platform where there are several. It reads the archive's
 // directory and JSON documents, not its layers.
-func (a archive) open(ctx context.Context, host platform) (*packed, error) {
+func (a Archive) Open(ctx context.Context, host Host) (*Packed, error) {
 	path, ref, err := a.locate()
 	if err != nil {
 		return nil, err
@@ -75,18 +95,18 @@ func (a archive) open(ctx context.Context, host platform) (*packed, error) {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, a.invalid(err)
+		return nil, a.Invalid(host, err)
 	}
-	img, err := a.find(src, ref, host)
+	img, err := a.find(src, ref, host.Platform)
 	if err != nil {
 		_ = src.Close()
-		return nil, a.invalid(err)
+		return nil, a.Invalid(host, err)
 	}
 	return img, nil
 }
 
 // find finds the image among the archive's files.
-func (a archive) find(src source, ref string, host platform) (img *packed, err error) {
+func (a Archive) find(src source, ref string, host Platform) (img *Packed, err error) {
 	if a.kind == dockerArchive {
 		img, err = openDocker(src, ref)
 	} else {
@@ -98,47 +118,47 @@ func (a archive) find(src source, ref string, host platform) (img *packed, err e
 	return img, img.check()
 }
 
-func (a archive) source(ctx context.Context, path string) (source, error) {
+func (a Archive) source(ctx context.Context, path string) (source, error) {
 	if a.kind == ociLayout {
 		return openDir(path)
 	}
 	return openTar(ctx, path)
 }
 
-// invalid says that the archive cannot be used; what already is a verdict stays one.
-func (a archive) invalid(err error) error {
+// Invalid says that the archive cannot be used; what already is a verdict stays one.
+func (a Archive) Invalid(host Host, err error) error {
 	var p *deploy.Problem
 	if errors.As(err, &p) {
 		return err
 	}
 	var none noPlatform
 	if errors.As(err, &none) {
-		return mismatch(a.text, none.made, none.host)
+		return host.mismatch(a.text, none.made)
 	}
 	return &deploy.Problem{Reason: deploy.ImageInvalid, Message: fmt.Sprintf("image %s cannot be read", a.text), Err: err}
 }
 
 // check reads the configuration and makes sure that every layer is there.
-func (p *packed) check() error {
+func (p *Packed) check() error {
 	var config v1.ConfigFile
-	if err := json.Unmarshal(p.config, &config); err != nil {
+	if err := json.Unmarshal(p.Config, &config); err != nil {
 		return fmt.Errorf("its configuration is broken: %w", err)
 	}
-	if len(config.RootFS.DiffIDs) != len(p.layers) {
-		return fmt.Errorf("its configuration has %d layers and its manifest %d", len(config.RootFS.DiffIDs), len(p.layers))
+	if len(config.RootFS.DiffIDs) != len(p.Layers) {
+		return fmt.Errorf("its configuration has %d layers and its manifest %d", len(config.RootFS.DiffIDs), len(p.Layers))
 	}
-	for _, name := range p.layers {
-		if _, err := p.source.size(name); err != nil {
+	for _, l := range p.Layers {
+		if _, err := l.Size(); err != nil {
 			return err
 		}
 	}
-	p.id = digestOf(p.config)
-	p.platform = platform{config.OS, config.Architecture, config.Variant}
+	p.ID = DigestOf(p.Config)
+	p.Platform = Platform{config.OS, config.Architecture, config.Variant}
 	return nil
 }
 
 // openDocker finds the image in what `docker save` wrote.
-func openDocker(src source, ref string) (*packed, error) {
+func openDocker(src source, ref string) (*Packed, error) {
 	data, err := document(src, "manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := src.size("index.json"); err == nil {
@@ -148,7 +168,7 @@ func openDocker(src source, ref string) (*packed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var images []dockerImage
+	var images []DockerImage
 	if err := json.Unmarshal(data, &images); err != nil {
 		return nil, fmt.Errorf("its manifest.json is broken: %w", err)
 	}
@@ -160,17 +180,21 @@ func openDocker(src source, ref string) (*packed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packed{config: config, layers: chosen.Layers, source: src}, nil
+	img := &Packed{Config: config, source: src}
+	for _, name := range chosen.Layers {
+		img.Layers = append(img.Layers, Layer{name, src})
+	}
+	return img, nil
 }
 
-// dockerImage is an entry of manifest.json.
-type dockerImage struct {
+// DockerImage is an entry of manifest.json, which `docker save` writes and `docker load` reads.
+type DockerImage struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
 }
 
-func chooseDocker(images []dockerImage, ref string) (dockerImage, error) {
+func chooseDocker(images []DockerImage, ref string) (DockerImage, error) {
 	if ref == "" && len(images) == 1 {
 		return images[0], nil
 	}
@@ -184,15 +208,15 @@ func chooseDocker(images []dockerImage, ref string) (dockerImage, error) {
 		names = append(names, img.RepoTags...)
 	}
 	if ref == "" {
-		return dockerImage{}, several(len(images), names)
+		return DockerImage{}, several(len(images), names)
 	}
-	return dockerImage{}, fmt.Errorf("it holds no image %s, only %s", ref, list(names))
+	return DockerImage{}, fmt.Errorf("it holds no image %s, only %s", ref, list(names))
 }
 
 func sameReference(a, b string) bool {
-	first, err := parseReference(a)
-	second, err2 := parseReference(b)
-	return err == nil && err2 == nil && first.named.String() == second.named.String()
+	first, err := ParseReference(a)
+	second, err2 := ParseReference(b)
+	return err == nil && err2 == nil && first.Named.String() == second.Named.String()
 }
 
 func several(n int, names []string) error {

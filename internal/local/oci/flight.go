@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"context"
@@ -8,20 +8,20 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
 
-// work brings one image.
-type work func(ctx context.Context, report func(deploy.Progress)) (Image, error)
+// Work brings something, such as an image.
+type Work[T any] func(ctx context.Context, report func(deploy.Progress)) (T, error)
 
-// flights does each piece of work once, for all who ask for it, and remembers the outcome.
-type flights struct {
+// Flights does each piece of work once, for all who ask for it, and remembers the outcome.
+type Flights[T any] struct {
 	mu    sync.Mutex
-	byKey map[string]*flight
+	byKey map[string]*flight[T]
 }
 
 // flight is a piece of work on its way, or done.
-type flight struct {
+type flight[T any] struct {
 	done   chan struct{}
 	cancel context.CancelFunc
-	img    Image // valid when done
+	got    T     // valid when done
 	err    error // valid when done
 
 	mu      sync.Mutex
@@ -30,33 +30,34 @@ type flight struct {
 	next    int
 }
 
-// do waits for the work of that key; the first to ask begins it. It goes on while anybody still waits for it, whoever
+// Do waits for the work of that key; the first to ask begins it. It goes on while anybody still waits for it, whoever
 // began it, and is cancelled when the last one leaves.
-func (f *flights) do(ctx context.Context, key string, report func(deploy.Progress), w work) (Image, error) {
+func (f *Flights[T]) Do(ctx context.Context, key string, report func(deploy.Progress), w Work[T]) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		return Image{}, err
+		return none, err
 	}
 	job, leave := f.join(ctx, key, report, w)
 	defer leave()
 	select {
 	case <-job.done:
-		return job.img, job.err
+		return job.got, job.err
 	case <-ctx.Done():
-		return Image{}, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
 // join enters the flight of that key, and begins it where there is none.
-func (f *flights) join(ctx context.Context, key string, report func(deploy.Progress), w work) (*flight, func()) {
+func (f *Flights[T]) join(ctx context.Context, key string, report func(deploy.Progress), w Work[T]) (*flight[T], func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	job, ok := f.byKey[key]
 	if !ok {
 		if f.byKey == nil {
-			f.byKey = map[string]*flight{}
+			f.byKey = map[string]*flight[T]{}
 		}
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		job = &flight{done: make(chan struct{}), cancel: cancel, hearers: map[int]func(deploy.Progress){}}
+		job = &flight[T]{done: make(chan struct{}), cancel: cancel, hearers: map[int]func(deploy.Progress){}}
 		f.byKey[key] = job
 		go job.run(shared, w)
 	}
@@ -65,7 +66,7 @@ func (f *flights) join(ctx context.Context, key string, report func(deploy.Progr
 }
 
 // leave gives up a seat. Work that nobody waits for any more is cancelled and forgotten; what is done is remembered.
-func (f *flights) leave(key string, job *flight, seat int) {
+func (f *Flights[T]) leave(key string, job *flight[T], seat int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if left := job.exit(seat); left > 0 {
@@ -79,11 +80,11 @@ func (f *flights) leave(key string, job *flight, seat int) {
 	job.cancel()
 }
 
-// forget drops the outcomes of what is done.
-func (f *flights) forget() {
+// Forget drops the outcomes of what is done.
+func (f *Flights[T]) Forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.byKey, func(_ string, job *flight) bool {
+	maps.DeleteFunc(f.byKey, func(_ string, job *flight[T]) bool {
 		select {
 		case <-job.done:
 			return true
@@ -93,13 +94,13 @@ func (f *flights) forget() {
 	})
 }
 
-func (j *flight) run(ctx context.Context, w work) {
+func (j *flight[T]) run(ctx context.Context, w Work[T]) {
 	defer close(j.done)
-	j.img, j.err = w(ctx, j.tell)
+	j.got, j.err = w(ctx, j.tell)
 }
 
 // tell passes progress on to everybody aboard.
-func (j *flight) tell(p deploy.Progress) {
+func (j *flight[T]) tell(p deploy.Progress) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last = &p
@@ -109,7 +110,7 @@ func (j *flight) tell(p deploy.Progress) {
 }
 
 // enter takes a seat; who comes late hears at once how far it is.
-func (j *flight) enter(report func(deploy.Progress)) int {
+func (j *flight[T]) enter(report func(deploy.Progress)) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if report == nil {
@@ -123,7 +124,7 @@ func (j *flight) enter(report func(deploy.Progress)) int {
 	return j.next
 }
 
-func (j *flight) exit(seat int) (left int) {
+func (j *flight[T]) exit(seat int) (left int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.hearers, seat)

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"bytes"
@@ -25,22 +25,19 @@ const (
 	imageNameAnnotation = "io.containerd.image.name"
 )
 
-// noPlatform says that an archive holds nothing for the engine.
-type noPlatform struct {
-	made string
-	host platform
-}
+// noPlatform says that an archive holds nothing for the host.
+type noPlatform struct{ made string }
 
 func (e noPlatform) Error() string { return "it is made for " + e.made }
 
 // candidate is an image that a layout holds.
 type candidate struct {
 	desc     v1.Descriptor
-	platform platform
+	Platform Platform
 }
 
 // openOCI finds the image in an OCI layout.
-func openOCI(src source, ref string, host platform) (*packed, error) {
+func openOCI(src source, ref string, host Platform) (*Packed, error) {
 	data, err := document(src, "index.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := src.size("manifest.json"); err == nil {
@@ -104,7 +101,7 @@ func (w *walk) entry(desc v1.Descriptor, depth int) error {
 		return nil
 	}
 	if p := desc.Platform; p != nil && p.OS != "" {
-		w.found = append(w.found, candidate{desc, platform{p.OS, p.Architecture, p.Variant}})
+		w.found = append(w.found, candidate{desc, Platform{p.OS, p.Architecture, p.Variant}})
 		return nil
 	}
 	img, err := openManifest(w.src, desc)
@@ -114,7 +111,7 @@ func (w *walk) entry(desc v1.Descriptor, depth int) error {
 	if err != nil {
 		return err
 	}
-	w.found = append(w.found, candidate{desc, img.platform})
+	w.found = append(w.found, candidate{desc, img.Platform})
 	return nil
 }
 
@@ -124,19 +121,19 @@ func named(desc v1.Descriptor, ref string) bool {
 }
 
 // chooseOCI picks the image for the host: its very processor before one it also runs.
-func chooseOCI(all []candidate, ref string, host platform) (candidate, error) {
+func chooseOCI(all []candidate, ref string, host Platform) (candidate, error) {
 	var fit []candidate
 	var made []string
 	for _, c := range all {
-		if c.platform.os == "unknown" {
+		if c.Platform.OS == "unknown" {
 			continue // attestations
 		}
-		made = append(made, c.platform.String())
-		if host.runs(c.platform) {
+		made = append(made, c.Platform.String())
+		if host.Runs(c.Platform) {
 			fit = append(fit, c)
 		}
 	}
-	slices.SortStableFunc(fit, func(a, b candidate) int { return host.distance(a.platform) - host.distance(b.platform) })
+	slices.SortStableFunc(fit, func(a, b candidate) int { return host.distance(a.Platform) - host.distance(b.Platform) })
 	fit = slices.CompactFunc(fit, func(a, b candidate) bool { return a.desc.Digest == b.desc.Digest })
 	switch {
 	case len(made) == 0 && ref != "":
@@ -144,22 +141,11 @@ func chooseOCI(all []candidate, ref string, host platform) (candidate, error) {
 	case len(made) == 0:
 		return candidate{}, several(0, nil)
 	case len(fit) == 0:
-		return candidate{}, noPlatform{strings.Join(made, ", "), host}
-	case len(fit) > 1 && host.distance(fit[0].platform) == host.distance(fit[1].platform):
+		return candidate{}, noPlatform{strings.Join(made, ", ")}
+	case len(fit) > 1 && host.distance(fit[0].Platform) == host.distance(fit[1].Platform):
 		return candidate{}, several(len(fit), names(fit))
 	}
 	return fit[0], nil
-}
-
-// distance orders images that a host runs: same processor and variant, same processor, an older one.
-func (p platform) distance(image platform) int {
-	switch {
-	case image.arch == p.arch && image.variant == p.variant:
-		return 0
-	case image.arch == p.arch:
-		return 1
-	}
-	return 2
 }
 
 func names(all []candidate) []string {
@@ -173,7 +159,7 @@ func names(all []candidate) []string {
 }
 
 // openManifest reads an image's manifest and configuration.
-func openManifest(src source, desc v1.Descriptor) (*packed, error) {
+func openManifest(src source, desc v1.Descriptor) (*Packed, error) {
 	data, err := blob(src, desc)
 	if err != nil {
 		return nil, err
@@ -182,8 +168,8 @@ func openManifest(src source, desc v1.Descriptor) (*packed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its manifest is broken: %w", err)
 	}
-	img := &packed{source: src}
-	if img.config, err = blob(src, manifest.Config); err != nil {
+	img := &Packed{source: src}
+	if img.Config, err = blob(src, manifest.Config); err != nil {
 		return nil, err
 	}
 	for _, l := range manifest.Layers {
@@ -194,7 +180,7 @@ func openManifest(src source, desc v1.Descriptor) (*packed, error) {
 		if size, err := src.size(name); err != nil || size != l.Size {
 			return nil, fmt.Errorf("its layer %s is missing or cut off", l.Digest)
 		}
-		img.layers = append(img.layers, name)
+		img.Layers = append(img.Layers, Layer{name, src})
 	}
 	return img, nil
 }
@@ -209,7 +195,7 @@ func blob(src source, desc v1.Descriptor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if digestOf(data) != desc.Digest.String() {
+	if DigestOf(data) != desc.Digest.String() {
 		return nil, fmt.Errorf("its %s is not what its digest says", name)
 	}
 	return data, nil
@@ -222,7 +208,8 @@ func blobName(desc v1.Descriptor) (string, error) {
 	return "blobs/sha256/" + desc.Digest.Hex, nil
 }
 
-func digestOf(data []byte) string {
+// DigestOf gives the sha256:… of a document.
+func DigestOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -1,0 +1,67 @@
+package oci
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+)
+
+// Platform is what an image is made for; empty fields are unknown.
+type Platform struct{ OS, Arch, Variant string }
+
+// ParsePlatform reads OS/ARCH or OS/ARCH/VARIANT.
+func ParsePlatform(text string) Platform {
+	parts := append(strings.Split(strings.ToLower(text), "/"), "", "", "")
+	return Platform{parts[0], parts[1], parts[2]}
+}
+
+// String gives it as OS/ARCH/VARIANT.
+func (p Platform) String() string {
+	return strings.TrimRight(p.OS+"/"+p.Arch+"/"+p.Variant, "/")
+}
+
+// Runs says whether a host of platform p runs images of platform image. Processors also run their 32-bit predecessor's
+// programs; variants are left to the runtime.
+func (p Platform) Runs(image Platform) bool {
+	if image.OS != "" && image.OS != p.OS {
+		return false
+	}
+	older := map[string]string{"amd64": "386", "arm64": "arm"}
+	return image.Arch == "" || image.Arch == p.Arch || image.Arch == older[p.Arch]
+}
+
+// distance orders images that a host runs: same processor and variant, same processor, an older one.
+func (p Platform) distance(image Platform) int {
+	switch {
+	case image.Arch == p.Arch && image.Variant == p.Variant:
+		return 0
+	case image.Arch == p.Arch:
+		return 1
+	}
+	return 2
+}
+
+// Host is what images run on, and how verdicts speak of it.
+type Host struct {
+	Platform
+	Name    string // "the engine"
+	Foreign string // what helps with an image for another processor, besides building it for this one; may be empty
+	Network string // whose network it is that has to reach registries
+}
+
+// Fits refuses an image that the host cannot run: it would start and die with "exec format error".
+func (h Host) Fits(name string, image Platform) error {
+	if h.Runs(image) {
+		return nil
+	}
+	return h.mismatch(name, image.String())
+}
+
+func (h Host) mismatch(name, made string) error {
+	return &deploy.Problem{
+		Reason:  deploy.ImagePlatform,
+		Message: fmt.Sprintf("image %s is made for %s, and %s runs %s", name, made, h.Name, h.Platform),
+		Hint:    fmt.Sprintf("build it for %s%s", h.Platform, h.Foreign),
+	}
+}
