@@ -18,7 +18,7 @@ import (
 
 // TestCompiledModels shows what compiled stacks become, and where each part of it stands. The files are meant to be read.
 func TestCompiledModels(t *testing.T) {
-	for _, name := range []string{"compiled-example", "compiled-smallest", "compiled-inputs", "compiled-nulls"} {
+	for _, name := range []string{"compiled-example", "compiled-smallest", "compiled-inputs", "compiled-nulls", "compiled-bindings"} {
 		s, findings := Load(corpusOptions(filepath.Join("testdata/corpus/valid", name+".json")))
 		var out bytes.Buffer
 		for _, f := range findings {

@@ -44,6 +44,7 @@ func TestLoadName(t *testing.T) {
 		{"broken above", "daemons: [\nname: \"edge\"\n", "edge"},
 		{"alias bomb", "name: edge\ndaemons: &a [*a]\n", "edge"},
 		{"compiled", `{"id": "edge-${REGION}", "resources": {}}`, "edge-${REGION}"},
+		{"compiled, with a name", `{"name": "other", "id": "edge", "resources": {}}`, "edge"},
 		{"alias", "x-a: &n edge\nname: *n\n", "edge"},
 		{"no name", "daemons: {}\n", ""},
 		{"name is a list", "name: [edge]\n", ""},

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -261,6 +262,7 @@ func defaultTag(kind string) string {
 // checkInputs holds inputs to what they say of each other and of the rest of the stack.
 func (c *compiled) checkInputs() {
 	first := map[string]*input{}
+	carriers := map[string]mapping{}
 	ids := newTargets(processes(c.stack))
 	for _, in := range c.inputs {
 		name := lowerASCII(in.id)
@@ -273,9 +275,14 @@ func (c *compiled) checkInputs() {
 			c.errorf(CodeInput, in.at, "an enum without values leaves no choice", `add "validation": { "values": ["…"] }`)
 		}
 		for _, m := range in.env {
+			if before, twice := carriers[m.name]; twice && m.name != "" && overlap(before.targets, m.targets) {
+				c.warnf(CodeInput, m.at, fmt.Sprintf("the variable %s carries two answers, and the later one wins", m.name), "give one of the two another name")
+			} else {
+				carriers[m.name] = m
+			}
 			for _, target := range m.targets {
 				switch open := strings.HasSuffix(target, "*"); {
-				case ids.hold(target):
+				case ids.hold(target), c.full():
 				case open:
 					c.warnf(CodeTarget, m.at, fmt.Sprintf("the name of no daemon begins as in %q", shorten(target)), ids.suggest(target))
 				default:
@@ -284,4 +291,14 @@ func (c *compiled) checkInputs() {
 			}
 		}
 	}
+}
+
+// overlap says whether two lists of targets can mean the same daemon.
+func overlap(a, b []string) bool {
+	if a == nil || b == nil {
+		return true
+	}
+	return slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return canHold([]string{x}, y) || canHold([]string{y}, x) })
+	})
 }

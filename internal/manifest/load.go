@@ -85,9 +85,9 @@ func (r *reader) stack(root node, o Options) *Stack {
 }
 
 // isCompiled says whether a JSON document is the compiled stack: that one has an id and resources, where the friendly form has
-// a name and daemons. Nothing but JSON is the compiled form: its builder writes no YAML, and YAML reads some of it otherwise.
+// a name and daemons; other names at its top are ignored, so a name may be among them. Nothing but JSON is the compiled form: its builder writes no YAML, and YAML reads some of it otherwise.
 func isCompiled(root node) bool {
-	return root.has("id") && root.has("resources") && !root.has("name") && !root.has("daemons")
+	return root.has("id") && root.has("resources") && !root.has("daemons")
 }
 
 // sortFindings puts findings into the order of the file; what is about the whole file comes first.
@@ -167,10 +167,11 @@ func LoadName(o Options) (string, error) {
 // stackName takes the name out of a document that may be wrong everywhere else.
 func (r *reader) stackName(document *yaml.Node) (string, error) {
 	root := node{yaml: document}
+	names := []string{"name", "id"}
 	if r.json && isCompiled(root) {
-		r.expand = nil
+		r.expand, names = nil, names[1:]
 	}
-	for _, field := range []string{"name", "id"} {
+	for _, field := range names {
 		y, ok := root.child(field)
 		if !ok {
 			continue

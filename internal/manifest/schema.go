@@ -38,7 +38,7 @@ func Schema() []byte {
 		Title:       "alien manifest",
 		Description: "A stack of daemons, as people write it or as a builder compiles it.",
 		// The same question as isCompiled asks.
-		If:   json.RawMessage(`{"type": "object", "required": ["id", "resources"], "properties": {"name": false, "daemons": false}}`),
+		If:   json.RawMessage(`{"type": "object", "required": ["id", "resources"], "properties": {"daemons": false}}`),
 		Then: json.RawMessage(`{"$ref": "#/$defs/compiled"}`),
 		Else: json.RawMessage(`{"$ref": "#/$defs/friendly"}`),
 		Defs: all,
