@@ -123,7 +123,7 @@ func TestPlatformsOfInputs(t *testing.T) {
 		values    string
 		variables int
 		findings  int
-	}{{Local, "", 0, 0}, {Kubernetes, "", 0, 1}, {Local, "inputs: { n: x }", 0, 0}, {Kubernetes, "inputs: { n: x }", 1, 0}} {
+	}{{Local, "", 0, 0}, {Kubernetes, "", 0, 1}, {Local, "inputs: { n: x }", 0, 0}, {Kubernetes, "inputs: { n: x }", 1, 0}, {Local, "inputs: { n: { fromEnv: MISSING } }", 0, 0}, {Local, "inputs: { n: [] }", 0, 1}} {
 		s, findings := Load(Options{
 			Path: "-", Stdin: strings.NewReader(stack), Platforms: []Platform{c.platform}, Values: valuesFile(t, c.values), LookupEnv: environment,
 		})

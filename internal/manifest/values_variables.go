@@ -178,8 +178,10 @@ func (c *compiled) answer(in *input, v *values) {
 		c.errorf(CodeInputMissing, in.at, fmt.Sprintf("the required input %q has no value", in.id), fmt.Sprintf("give it with --values FILE: inputs: { %s: %s }", in.id, example))
 	case ok && in.kind != "":
 		before := len(v.findings)
+		v.idle = !c.applies(in)
 		a := v.answer(given, in.kind)
-		if len(v.findings) > before {
+		if idle := v.idle; idle || len(v.findings) > before {
+			v.idle = false
 			return
 		}
 		if problem := in.refuses(&a); problem != "" {
