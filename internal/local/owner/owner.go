@@ -29,6 +29,12 @@ func Current() Owner {
 	return o
 }
 
+// Of is another process of this machine, without the words for people.
+func Of(pid int) (Owner, error) {
+	began, err := start(pid)
+	return Owner{Boot: boot(), Space: space(), PID: pid, Start: began}, err
+}
+
 // Local says whether the process is, or was, one of this machine's that can be looked for from here.
 func (o Owner) Local(here Owner) bool {
 	return o.Boot != "" && o.Boot == here.Boot && o.Space == here.Space && o.PID > 0 && o.Start != ""
