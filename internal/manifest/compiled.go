@@ -171,8 +171,7 @@ func (c *compiled) config(n node, e *entry) Daemon {
 	known["type"] = func(v node) { c.kind(v) }
 	if c.object(n, known, unknown) {
 		c.require(n, "type", "id")
-		switch e.kind {
-		case "daemon":
+		if e.kind == "daemon" {
 			c.require(n, "code", "permissions", "links")
 		}
 	}
