@@ -40,7 +40,7 @@ func runExplain(d *deps, c *common, what string) error {
 			return d.print(c, doc, func(t ui.Theme) string { return codeText(t, code) })
 		}
 	}
-	if f, ok := field(what); ok {
+	if f, ok := preflight.FieldByPath(what); ok {
 		doc := fieldDocument(f)
 		return d.print(c, doc, func(t ui.Theme) string { return fieldText(t, doc) })
 	}
@@ -52,39 +52,6 @@ func codes() []manifest.CodeInfo {
 	all := slices.Concat(manifest.Codes(), preflight.Codes(), deploy.Reasons(), ownCodes())
 	slices.SortFunc(all, func(a, b manifest.CodeInfo) int { return strings.Compare(a.Code, b.Code) })
 	return slices.CompactFunc(all, func(a, b manifest.CodeInfo) bool { return a.Code == b.Code })
-}
-
-// field finds a row of the support table by its path, by a path with real names in it, or by its last words where only
-// one row ends so.
-func field(what string) (preflight.Field, bool) {
-	var ending []preflight.Field
-	for _, f := range preflight.Fields() {
-		if f.Path == what || matches(f.Path, what) {
-			return f, true
-		}
-		if strings.HasSuffix(f.Path, "."+what) {
-			ending = append(ending, f)
-		}
-	}
-	if len(ending) == 1 {
-		return ending[0], true
-	}
-	// Of several, the one nearest to the root is meant: environment, not something inside it.
-	slices.SortStableFunc(ending, func(a, b preflight.Field) int { return depth(a.Path) - depth(b.Path) })
-	if len(ending) > 1 && depth(ending[0].Path) < depth(ending[1].Path) {
-		return ending[0], true
-	}
-	return preflight.Field{}, false
-}
-
-func depth(path string) int { return strings.Count(path, ".") }
-
-// matches says whether a path with names and indices is one of a row's, where * stands for any name and [*] for any index.
-func matches(row, path string) bool {
-	a, b := strings.Split(strings.ReplaceAll(row, "[", ".["), "."), strings.Split(strings.ReplaceAll(path, "[", ".["), ".")
-	return slices.EqualFunc(a, b, func(pattern, word string) bool {
-		return pattern == word || pattern == "*" && word != "" || pattern == "[*]" && strings.HasPrefix(word, "[")
-	})
 }
 
 // explainable are the paths and codes there is something to say about.
@@ -111,7 +78,7 @@ func fieldDocument(f preflight.Field) output.FieldExplanation {
 		})
 	}
 	for _, other := range preflight.Fields() {
-		if rest, ok := strings.CutPrefix(other.Path, f.Path); ok && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "[")) && depth(rest) <= 1 {
+		if rest, ok := strings.CutPrefix(other.Path, f.Path); ok && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "[")) && strings.Count(rest, ".") <= 1 {
 			doc.Fields = append(doc.Fields, other.Path)
 		}
 	}

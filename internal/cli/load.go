@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ func (d *deps) check(cmd *cobra.Command, c *common) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	findings = preflightFindings(stack, findings, []manifest.Target{t})
+	findings = preflight.CheckLoaded(stack, findings, []manifest.Target{t})
 	if errors, _ := ui.Tallies(findings); errors > 0 || stack == nil {
 		return nil, refusal(findings)
 	}
@@ -44,24 +43,6 @@ func (d *deps) check(cmd *cobra.Command, c *common) (*checked, error) {
 		return nil, fmt.Errorf("cannot render stack %s for %s: %w", stack.Name, t, err)
 	}
 	return &checked{stack: stack, target: t, warnings: findings, workloads: ws}, nil
-}
-
-// preflightFindings adds what preflight finds to what loading found, in the order of the file.
-func preflightFindings(stack *manifest.Stack, findings []manifest.Finding, targets []manifest.Target) []manifest.Finding {
-	if stack == nil {
-		return findings
-	}
-	all := slices.Concat(findings, preflight.CheckAll(stack, targets))
-	slices.SortStableFunc(all, func(a, b manifest.Finding) int {
-		if a.File != b.File {
-			return 0
-		}
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	return all
 }
 
 // refusal is the end of a command whose manifest has errors.
@@ -205,7 +186,7 @@ func (d *deps) readNamed(c *common, n *named) error {
 
 // known renders the manifest's daemons for comparison with what runs; false where its mistakes make that impossible.
 func (n *named) known() ([]workload.Workload, bool) {
-	findings := preflightFindings(n.stack, n.findings, []manifest.Target{n.target})
+	findings := preflight.CheckLoaded(n.stack, n.findings, []manifest.Target{n.target})
 	if errors, _ := ui.Tallies(findings); errors > 0 || n.stack == nil {
 		return nil, false
 	}

@@ -33,7 +33,7 @@ func runPreflight(d *deps, c *common, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	findings = preflightFindings(stack, findings, targets)
+	findings = preflight.CheckLoaded(stack, findings, targets)
 	doc := preflightDocument(stack, targets, findings)
 	err = d.print(c, doc, func(t ui.Theme) string { return preflightText(t, doc, isTerminal(d.streams.Out)) })
 	if err != nil || doc.OK {

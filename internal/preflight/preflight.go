@@ -26,8 +26,12 @@ func CheckAll(stack *manifest.Stack, targets []manifest.Target) []manifest.Findi
 }
 
 // CheckLoaded adds what there is to find to what loading found, in file order. Where loading reported an error, what
-// would only follow from it is left out: a field of the wrong type is not also empty.
+// would only follow from it is left out: a field of the wrong type is not also empty. Without a stack, because nothing
+// usable was loaded, there is nothing to add.
 func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target) []manifest.Finding {
+	if stack == nil {
+		return loaded
+	}
 	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded}, stackChecks()))
 	seen := map[manifest.Finding]bool{}
 	for _, target := range targets {
