@@ -245,6 +245,8 @@ func limitCases() []codeCase {
 		{preflight.QuantityRange, "huge", memory("9000E", ""), nil},
 		{preflight.RequestAboveLimit, "memory", memory("1Gi", "512Mi"), nil},
 		{preflight.RequestAboveLimit, "cpu, written differently", cpu("0.501", "500m"), nil},
+		{preflight.RequestUnused, "memory", memory("128Mi", ""), on(docker, process)},
+		{preflight.RequestUnused, "cpu", cpu("0.5", ""), on(docker, process)},
 		{preflight.OutOfRange, "no grace", func(_ *manifest.Stack, d *manifest.Daemon) { d.StopGrace = 0 }, nil},
 		{preflight.OutOfRange, "grace of more than a day", func(_ *manifest.Stack, d *manifest.Daemon) {
 			d.StopGrace = 86401 * time.Second

@@ -49,6 +49,7 @@ const (
 	QuantityInvalid   = "QUANTITY_INVALID"
 	QuantityRange     = "QUANTITY_RANGE"
 	RequestAboveLimit = "REQUEST_ABOVE_LIMIT"
+	RequestUnused     = "REQUEST_UNUSED"
 	OutOfRange        = "OUT_OF_RANGE"
 	CommandEmpty      = "COMMAND_EMPTY"
 
@@ -209,6 +210,9 @@ func limitCodes() []manifest.CodeInfo {
 		{Code: RequestAboveLimit, Summary: "a daemon asks for more than it may use",
 			Details: "The request (min) is what is set aside, and the limit (desired) what may be used at most.",
 			Fix:     "Make min at most desired."},
+		{Code: RequestUnused, Summary: "a request has no effect on one machine",
+			Details: "A single amount, or min, is what a cluster sets aside for the daemon. One machine sets nothing aside, so on local it does nothing; only desired limits the daemon there. This is a warning: the manifest is deployed.",
+			Fix:     "Give desired as well to limit the daemon on every target."},
 		{Code: OutOfRange, Summary: "a number is out of range",
 			Details: "The message says what every target takes.",
 			Fix:     "Choose a number within the range."},

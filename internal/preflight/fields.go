@@ -98,11 +98,11 @@ func limitFields() []Field {
 	requests := locally(noted("not used here: one machine schedules nothing"), yes())
 	return []Field{
 		{Path: "daemons.*.cpu", Type: "quantity, or min and desired", Support: amounts,
-			Description: "Cores: \"0.5\" or 500m. A single amount is the same as min; only desired sets a limit."},
+			Description: "Cores: \"0.5\" or 500m. A single amount is a request, the same as min, which only Kubernetes uses; desired is the limit, on every target."},
 		{Path: "daemons.*.cpu.min", Type: "quantity", Support: requests, Description: "The cores the cluster sets aside."},
 		{Path: "daemons.*.cpu.desired", Type: "quantity", Support: limits, Description: "The cores the daemon may use at most; 10m is the least."},
 		{Path: "daemons.*.memory", Type: "quantity, or min and desired", Support: amounts,
-			Description: "Bytes: 128Mi or 1Gi. A single amount is the same as min; only desired sets a limit."},
+			Description: "Bytes: 128Mi or 1Gi. A single amount is a request, the same as min, which only Kubernetes uses; desired is the limit, on every target."},
 		{Path: "daemons.*.memory.min", Type: "quantity", Support: requests, Description: "The memory the cluster sets aside."},
 		{Path: "daemons.*.memory.desired", Type: "quantity", Support: limits,
 			Description: "The memory at which the daemon is killed; 6Mi is the least."},

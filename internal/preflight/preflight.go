@@ -69,7 +69,7 @@ func stackChecks() []check {
 func targetChecks() []check {
 	return []check{
 		checkDeclared, checkFields, checkArchives, checkSecretRefs, checkMissingBindings,
-		checkProfiles,
+		checkProfiles, checkRequests,
 	}
 }
 
@@ -102,6 +102,13 @@ func (r *report) warn(code, path, message, hint string) {
 func (r *report) failPlatform(code, path, message, hint string) {
 	r.add(manifest.Finding{
 		Code: code, Severity: manifest.Error, Message: message, Hint: hint, Target: string(r.target.Platform),
+	}, path)
+}
+
+// warnPlatform reports something questionable on the target's platform, whatever the runtime.
+func (r *report) warnPlatform(code, path, message, hint string) {
+	r.add(manifest.Finding{
+		Code: code, Severity: manifest.Warning, Message: message, Hint: hint, Target: string(r.target.Platform),
 	}, path)
 }
 

@@ -101,20 +101,50 @@ func (r *report) amount(m measure, text, path string) *big.Rat {
 	if text == "" {
 		return nil
 	}
+	amount, slip := m.read(text)
+	if slip != nil {
+		r.fail(slip.Code, path, slip.Message, slip.Hint)
+	}
+	return amount
+}
+
+// read gives an amount, or what is wrong with it.
+func (m measure) read(text string) (*big.Rat, *manifest.Finding) {
 	amount, ok := parseQuantity(text)
 	switch {
 	case !ok:
-		r.fail(QuantityInvalid, path, fmt.Sprintf("%.200q is not an amount of %s", text, m.field), quantityHint(m, text))
+		return nil, &manifest.Finding{Code: QuantityInvalid, Message: fmt.Sprintf("%.200q is not an amount of %s", text, m.field), Hint: quantityHint(m, text)}
 	case amount.Sign() < 0:
-		r.fail(QuantityRange, path, fmt.Sprintf("%.200q is less than nothing", text), "write for example "+m.example)
+		return nil, &manifest.Finding{Code: QuantityRange, Message: fmt.Sprintf("%.200q is less than nothing", text), Hint: "write for example " + m.example}
 	case !new(big.Rat).Quo(amount, m.unit).IsInt():
-		r.fail(QuantityInvalid, path, fmt.Sprintf("%.200q is finer than %s", text, m.smallest), quantityHint(m, text))
+		return nil, &manifest.Finding{Code: QuantityInvalid, Message: fmt.Sprintf("%.200q is finer than %s", text, m.smallest), Hint: quantityHint(m, text)}
 	case new(big.Rat).Quo(amount, m.unit).Cmp(new(big.Rat).SetInt64(math.MaxInt64)) > 0:
-		r.fail(QuantityRange, path, fmt.Sprintf("%.200q is more than any machine has", text), "write for example "+m.example)
-	default:
-		return amount
+		return nil, &manifest.Finding{Code: QuantityRange, Message: fmt.Sprintf("%.200q is more than any machine has", text), Hint: "write for example " + m.example}
 	}
-	return nil
+	return amount, nil
+}
+
+// checkRequests says that a request alone does nothing on one machine: only a cluster sets anything aside. The compiled
+// form always states both, so there it is no slip.
+func checkRequests(r *report) {
+	if r.target.Platform != manifest.Local || r.stack.Form != manifest.Friendly {
+		return
+	}
+	r.eachDaemon(func(d manifest.Daemon, path string) {
+		r.request(cpuMeasure(), d.CPU, path+".cpu")
+		r.request(memoryMeasure(), d.Memory, path+".memory")
+	})
+}
+
+func (r *report) request(m measure, q manifest.Quantity, path string) {
+	if q.Request == "" || q.Limit != "" {
+		return
+	}
+	if _, slip := m.read(q.Request); slip != nil {
+		return // told already
+	}
+	r.warnPlatform(RequestUnused, path, fmt.Sprintf("%s is a request, which only Kubernetes uses; it limits nothing here", q.Request),
+		fmt.Sprintf("write %s: {min: %s, desired: %s} to limit it as well", m.field, q.Request, q.Request))
 }
 
 // quantityHint knows the slips that other tools teach: 128MB, 128mb, and 128m for mebibytes.
