@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -19,9 +20,11 @@ type step struct {
 	work     workload.Workload // zero where the manifest does not have the daemon
 	old      Daemon            // what existed when the run began; zero unless exists
 	exists   bool
-	wasReady bool // the old one was ready then, beyond doubt
-	keep     bool // it was ready then, as far as one look tells: worth going back to
+	wasReady bool // the old one was ready, beyond doubt
+	keep     bool // it was ready, as far as one look tells: worth going back to
 	budget   *budget
+	launched bool        // Start came to its end
+	made     string      // the new instance, where the platform has told it
 	last     Observation // the last look that counted
 	report   DaemonReport
 }
@@ -68,10 +71,14 @@ func (s *step) replace(ctx context.Context) {
 		s.unprepared(ctx, err)
 		return
 	}
+	stopTimer := patiently(release)
+	if err := s.weigh(ctx); err != nil {
+		s.unprepared(ctx, err)
+		return
+	}
 	// From here on an interrupt leaves a little time: the old one may be gone already.
 	work, cancel := linger(ctx, finishGrace)
 	defer cancel()
-	stopTimer := patiently(release)
 	err = s.start(work)
 	stopTimer()
 	release()
@@ -79,6 +86,7 @@ func (s *step) replace(ctx context.Context) {
 		s.unready(ctx, work, nil, err)
 		return
 	}
+	s.launched = true
 	if s.noWait {
 		s.started()
 		return
@@ -103,6 +111,67 @@ func (s *step) prepare(ctx context.Context) error {
 		err = context.Cause(ctx) // no replacement begins after an interrupt
 	}
 	return err
+}
+
+// weigh decides, just before the old instance is ended, whether it is worth going back to. One that does well so far but
+// was started a moment ago, by an up that was interrupted and put it back for example, is given the rest of its settle time.
+func (s *step) weigh(ctx context.Context) error {
+	if !s.exists {
+		return nil
+	}
+	if o, ok := s.fresh(ctx, s.old.Observation); ok {
+		s.old.Observation = o
+	}
+	if rest := s.unsettled(); rest > 0 {
+		if err := pause(ctx, rest); err != nil {
+			return err
+		}
+		s.old.Observation = s.again(ctx)
+	}
+	s.judgeOld()
+	return nil
+}
+
+// unsettled is how much longer the old instance has to run before one look tells that it is ready. It is not more than
+// zero where time alone would not tell that.
+func (s *step) unsettled() time.Duration {
+	o := s.old.Observation
+	if o.State != Running || o.Problem != nil || o.Health == Unhealthy || o.StartedAt.IsZero() {
+		return 0
+	}
+	return min(s.old.Settle, s.old.Settle-time.Since(o.StartedAt)) // clocks may differ
+}
+
+// judgeOld says how the old instance did, as far as the last look at it tells.
+func (s *step) judgeOld() {
+	s.wasReady = s.exists && trusted(s.old.Observation, time.Now(), s.old.Settle)
+	s.keep = s.exists && Proven(s.old.Observation, time.Now(), s.old.Settle)
+}
+
+// again looks at the old instance once more, wherever the platform stands with its stream.
+func (s *step) again(ctx context.Context) Observation {
+	if o, ok := s.fresh(ctx, s.old.Observation); ok {
+		return o
+	}
+	now, err := s.platform.Observe(ctx, s.stack, nil)
+	if i := slices.IndexFunc(now.Daemons, func(d Daemon) bool { return d.Daemon == s.change.Daemon }); err == nil && i >= 0 {
+		return now.Daemons[i].Observation
+	}
+	unseen := s.old.Observation
+	unseen.State = Gone // what cannot be looked at any more is not taken for ready
+	return unseen
+}
+
+// pause lets time pass, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // start replaces the old instance. One that is kept since an earlier update stays kept until the update has proved
@@ -172,7 +241,8 @@ func (s *step) await(ctx context.Context, rules rules) (*Verdict, error) {
 	if s.watch == nil {
 		return nil, blind{errors.New("cannot wait for " + s.change.Daemon + ": its stack is not watched")}
 	}
-	v, err := s.watch.wait(ctx, s.change.Daemon, &judge{rules: rules}, s.look, s.fresh)
+	fresh := func(ctx context.Context) (Observation, bool) { return s.fresh(ctx, s.last) }
+	v, err := s.watch.wait(ctx, s.change.Daemon, &judge{rules: rules}, s.look, fresh)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return nil, blind{err}
@@ -192,18 +262,21 @@ func (s *step) look(o Observation) {
 	}
 }
 
-// fresh takes a look past the stream, where the platform can do so.
-func (s *step) fresh(ctx context.Context) (Observation, bool) {
+// fresh takes a look past the stream at an instance seen before, where the platform can do so.
+func (s *step) fresh(ctx context.Context, before Observation) (Observation, bool) {
 	looker, ok := s.platform.(Looker)
-	if !ok {
+	if !ok || before.Instance == "" {
 		return Observation{}, false
 	}
-	o, err := looker.Look(ctx, s.last)
+	o, err := looker.Look(ctx, before)
 	return o, err == nil // the stream says what is wrong, if something is
 }
 
 func (s *step) progress(p Progress) {
 	s.budget.follow(p)
+	if p.Instance != "" {
+		s.made = p.Instance
+	}
 	s.events.emit(Event{Daemon: s.change.Daemon, Kind: KindProgress, Progress: &p})
 }
 

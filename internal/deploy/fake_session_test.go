@@ -84,7 +84,7 @@ func (s *fakeSession) Prepare(ctx context.Context, w workload.Workload, fp workl
 		s.nextID++
 		id := fmt.Sprintf("%s#%d", w.Daemon, s.nextID)
 		d.prepared = &instance{w: w, fp: fp, key: s.key, Observation: Observation{Daemon: w.Daemon, Instance: id, State: Created}}
-		if strings.HasPrefix(w.Image, "stubborn") {
+		if strings.HasPrefix(w.Image, "stubborn") { // and "stubborn-sick"
 			d.prepared.grace = w.StopGrace
 		}
 		return nil
@@ -108,13 +108,25 @@ func (s *fakeSession) Start(ctx context.Context, daemon string, keep bool, repor
 			d.kept.byUs = true
 		}
 		d.current, d.prepared = d.prepared, nil
-		report(Progress{Phase: Launching})
+		report(Progress{Phase: Launching, Instance: d.current.Instance})
 		if strings.HasPrefix(d.current.w.Image, "badcommand") {
 			return &Problem{Reason: CommandNotFound, Message: "no such command"}
 		}
 		s.launch(d.current)
-		return nil
+		return s.linger(ctx, s.slowLast)
 	})
+}
+
+// linger lets time pass, unless ctx ends before. f.mu is held, and let go of meanwhile.
+func (f *fake) linger(ctx context.Context, d time.Duration) error {
+	f.mu.Unlock()
+	defer f.mu.Lock()
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *fakeSession) Commit(ctx context.Context, daemon string) error {
@@ -127,8 +139,20 @@ func (s *fakeSession) Undo(ctx context.Context, daemon string) error {
 		if d.kept == nil && (d.current == nil || !d.current.byUs) {
 			return ErrNothingKept
 		}
+		if err := s.linger(ctx, s.slowUndo); err != nil {
+			return err
+		}
 		if d.kept != nil {
-			s.end(ctx, d.current, false)
+			ending := ctx
+			if _, hurry := ctx.Deadline(); hurry {
+				now, cancel := context.WithCancel(ctx)
+				cancel()
+				ending = now
+			}
+			s.end(ending, d.current, false)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			d.current, d.kept = d.kept, nil
 		}
 		s.launch(d.current)

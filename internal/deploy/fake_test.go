@@ -36,6 +36,8 @@ type fake struct {
 	active   int           // prepares under way
 	peak     int           // the most there were
 	slowPrep time.Duration // what a prepare takes
+	slowUndo time.Duration // what an undo takes before it does anything
+	slowLast time.Duration // what a start takes once the new instance runs
 	// hook is asked before each call and, in Start, between the end of the old and the start of the new instance. An error
 	// is what the call answers.
 	hook func(call string) error
@@ -195,7 +197,7 @@ func (f *fake) behave(i *instance, stop chan struct{}) {
 		crash(1000, Exit{Code: 137, Signal: "SIGKILL", OOM: true})
 	case "slow": // never healthy, never failing
 		set(func(o *Observation) { o.Health = Starting })
-	case "sick":
+	case "sick", "stubborn-sick":
 		set(func(o *Observation) { o.Health = Starting })
 		if pass(stop, 1050*time.Millisecond) { // at no moment of a crash
 			set(func(o *Observation) {

@@ -8,13 +8,17 @@ import (
 	"time"
 )
 
-// What an interrupt leaves time for, five seconds in all: a replacement in flight may still become ready; then it is
-// undone; then the last look is taken and the lock let go.
+// What an interrupt leaves time for, five seconds in all on a target that answers: a replacement in flight may still
+// become ready; then it is undone; then the last look is taken and the lock let go.
 const (
 	finishGrace = 1500 * time.Millisecond
 	undoGrace   = 2500 * time.Millisecond
 	closeGrace  = time.Second
 )
+
+// undoLimit is how long undoing may take after an interrupt on a target that is slow to answer: to go before what ran
+// runs again would be an outage, and a second signal ends the waiting.
+const undoLimit = 30 * time.Second
 
 // closeTimeout bounds the last look and the closing of the session where nothing hurries.
 const closeTimeout = 30 * time.Second

@@ -184,3 +184,107 @@ func TestBudget(t *testing.T) {
 		}
 	})
 }
+
+// That the old instance runs again matters more than the time that it takes: an engine that is slow is waited for.
+func TestInterruptWaitsForASlowUndo(t *testing.T) {
+	bubble(t, stackOf("a good:1"), func(b *bench) {
+		b.slowUndo = 8 * time.Second
+		r, took, err := b.interruptAt("stopped a", stackOf("a slow:2"), UpOptions{})
+		if !errors.As(err, new(Interrupt)) || took > 12*time.Second {
+			t.Errorf("error %v after %v, want the interrupt", err, took)
+		}
+		b.want("outcomes", outcomes(r), "a interrupted")
+		b.want("what runs", b.images(), "a good:1 running")
+	})
+}
+
+// An interrupt that comes while a failed update is being undone makes that hurry.
+func TestInterruptedRollback(t *testing.T) {
+	bubble(t, stackOf("a good:1"), func(b *bench) {
+		ctx, cancel := context.WithCancelCause(b.t.Context())
+		defer cancel(nil)
+		var when time.Time
+		b.hook = func(call string) error {
+			if call == "undo a" && when.IsZero() {
+				when = time.Now()
+				time.AfterFunc(time.Second, func() { cancel(Interrupt{syscall.SIGINT}) })
+			}
+			return nil
+		}
+		_, err := Up(ctx, b, "edge", stackOf("a stubborn-sick:2"), UpOptions{}, b.sink)
+		if took := time.Since(when); !errors.As(err, new(Interrupt)) || took > 6*time.Second {
+			t.Errorf("error %v after %v, want the interrupt", err, took)
+		}
+		b.want("what runs", b.images(), "a good:1 running")
+	})
+}
+
+// What runs is put back also where it is not worth going back to, or must not be: to run something is better than nothing.
+func TestInterruptLeavesNothingStopped(t *testing.T) {
+	for name, opts := range map[string]UpOptions{"sick:1": {}, "stubborn:1": {NoRollback: true}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, stackOf("a "+name), func(b *bench) {
+				b.hook = nil
+				ctx, cancel := context.WithCancelCause(b.t.Context())
+				defer cancel(nil)
+				b.hook = func(call string) error {
+					if call == "stopped a" {
+						cancel(Interrupt{syscall.SIGINT})
+						<-time.After(2 * time.Second)
+					}
+					return nil
+				}
+				_, _ = Up(ctx, b, "edge", stackOf("a good:2"), opts, b.sink)
+				b.want("what runs", b.images(), "a "+name+" running")
+			})
+		})
+	}
+}
+
+// What an interrupted up has put back is young, and still the one to go back to for an up that follows at once.
+func TestUpRightAfterAnInterruptedOne(t *testing.T) {
+	bubble(t, stackOf("a good:1"), func(b *bench) {
+		_, _, err := b.interruptAt("stopped a", stackOf("a slow:2"), UpOptions{})
+		if !errors.As(err, new(Interrupt)) {
+			t.Fatalf("error %v, want the interrupt", err)
+		}
+		b.want("the next up", b.mustUp(stackOf("a crash:3"), UpOptions{}), "a rolled-back CRASH_LOOP")
+		b.want("what runs", b.images(), "a good:1 running")
+	})
+}
+
+// What is too young is not waited for where it does badly already.
+func TestUpDoesNotWaitForWhatIsNotWorthIt(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		first, next := stackOf("a slow:1"), stackOf("a good:2")
+		first[0].Settle = time.Hour
+		b.mustUp(first, UpOptions{NoWait: true})
+		<-time.After(time.Second)
+		b.mu.Lock()
+		b.daemons["a"].current.Health = Unhealthy
+		b.mu.Unlock()
+		began := time.Now()
+		b.want("the next up", b.mustUp(next, UpOptions{}), "a ready")
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// The new instance that an engine starts although the call was broken off is ended by us, and not by a person.
+func TestTimeoutInsideStart(t *testing.T) {
+	bubble(t, stackOf("a good:1"), func(b *bench) {
+		b.slowLast = time.Minute
+		r, err := b.up(stackOf("a good:2"), UpOptions{Timeout: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want("outcomes", outcomes(r), "a rolled-back START_TIMEOUT")
+		b.want("what runs", b.images(), "a good:1 running")
+		for _, e := range b.events {
+			if e.Kind == KindState && e.Observation.Instance != "a#1" {
+				t.Errorf("the rollback was judged by %+v", *e.Observation)
+			}
+		}
+	})
+}

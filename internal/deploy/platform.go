@@ -70,7 +70,8 @@ type Session interface {
 	//   - keep is true: the current one was ready. It is kept, not running, and becomes the rollback target;
 	//   - keep is false: it is removed.
 	// After a Start that failed or whose ctx ended, however far it got, Undo is called where something is or was to be
-	// kept, and nothing else; without Undo the new instance stays for people to look at.
+	// kept, or where an interrupt broke it off, and nothing else; without Undo the new instance stays for people to look
+	// at.
 	Start(ctx context.Context, daemon string, keep bool, report func(Progress)) error
 
 	// Commit drops the kept instance, if there is one: the current one has proved ready. It also comes without Start, or
@@ -78,9 +79,11 @@ type Session interface {
 	Commit(ctx context.Context, daemon string) error
 
 	// Undo ends and removes the new instance, puts the kept one back in its place and starts it, also where Start stopped
-	// half way. It returns ErrNothingKept, and leaves the new one alone, where none is kept. The new one has its stop
-	// grace, but is killed rather than let Undo outlast ctx's deadline. Undo also comes without Start, where an earlier run
-	// left an update unfinished. Before Start it only discards what Prepare made.
+	// half way, and what Start had put aside even if it was not to be kept. It returns ErrNothingKept, and leaves the new
+	// one alone, where there is nothing to put back. The new one has its stop grace. But a deadline on ctx says that
+	// somebody wants to be gone: then it is killed at once, the kept one is started before anything is tidied up, and what
+	// is left to tidy up when the deadline comes is the next Begin's. Undo also comes without Start, where an earlier run
+	// left an update unfinished, and again where ctx broke it off. Before Start it only discards what Prepare made.
 	Undo(ctx context.Context, daemon string) error
 
 	// Remove stops a daemon within its own stop grace and removes every instance of it. What is not there is not an error.
@@ -236,6 +239,7 @@ type Progress struct {
 	Phase          Phase
 	Current, Total int64 // bytes, in Pulling and Loading; Total 0 while unknown
 	Detail         string
+	Instance       string `json:"-"` // with Launching: the instance that is started, where it is known
 }
 
 // Phase of making an instance run.

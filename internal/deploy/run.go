@@ -117,8 +117,7 @@ func (r *run) steps(plan Plan, o Observed, ws []workload.Workload) []*step {
 				s.old, s.exists = d, true
 			}
 		}
-		s.wasReady = s.exists && trusted(s.old.Observation, time.Now(), s.old.Settle)
-		s.keep = s.exists && Proven(s.old.Observation, time.Now(), s.old.Settle)
+		s.judgeOld()
 		steps[i] = s
 	}
 	return steps

@@ -69,8 +69,11 @@ func (s *step) rollBack(ctx context.Context) {
 		defer cancel()
 		var v *Verdict
 		v, err = s.await(work, restored)
-		if v != nil {
+		switch {
+		case v != nil:
 			err = errors.New(v.Message)
+		case work.Err() != nil:
+			err = nil // it runs, and nobody waits any longer
 		}
 	}
 	switch {
@@ -92,11 +95,12 @@ func (s *step) undo(ctx context.Context) (rules, error) {
 		return rules{}, errLockLost
 	}
 	s.emit(KindUndoing, "putting the previous instance back")
-	work, cancel := linger(ctx, undoGrace)
-	defer cancel()
 	restored := rules{
 		origin: revived, settle: s.old.Settle, allowed: startFailuresAllowed, timeout: s.timeout,
 		replaced: map[string]bool{},
+	}
+	if s.made != "" {
+		restored.replaced[s.made] = true
 	}
 	if s.old.Unfinished && !s.wasReady { // the kept one is from before; what was there at first failed as well
 		restored.replaced[s.old.Instance] = true
@@ -106,24 +110,46 @@ func (s *step) undo(ctx context.Context) (rules, error) {
 	if s.last.Instance != "" && s.last.Instance != restored.before.Instance {
 		restored.replaced[s.last.Instance] = true
 	}
-	err := because(work, s.session.Undo(work, s.change.Daemon))
+	err := s.putBack(ctx)
 	restored.deadline = time.Now().Add(s.timeout)
 	return restored, err
 }
 
-// breakOff ends a step that an interrupt came upon after the old instance may have been stopped: there must be no
-// outage, so what ran before runs again. Without the lock nothing may be touched.
-func (s *step) breakOff(ctx context.Context) {
-	switch {
-	case lockLost(ctx):
-		s.interrupted("left as it is, because the lock was lost")
-	case !s.kept() || s.noRollback:
-		s.interrupted("started, and not seen ready; the next up goes on from here")
-	default:
-		if _, err := s.undo(ctx); err != nil {
-			s.interrupted(fmt.Sprintf("the previous instance could not be put back, the next up goes on from here: %v", err))
-			return
+// putBack has the platform undo. An interrupt breaks that off where it takes its time, and has it done again in a hurry.
+func (s *step) putBack(ctx context.Context) error {
+	if ctx.Err() == nil {
+		err := s.session.Undo(ctx, s.change.Daemon)
+		if err == nil || ctx.Err() == nil {
+			return err
 		}
+	}
+	if lockLost(ctx) {
+		return errLockLost
+	}
+	hurry, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), undoLimit, context.Cause(ctx))
+	defer cancel()
+	return because(hurry, s.session.Undo(hurry, s.change.Daemon))
+}
+
+// breakOff ends a step that an interrupt came upon after the old instance may have been stopped: there must be no
+// outage, so what ran before runs again, also where it is not worth going back to if the new one has not got as far as
+// being started. Without the lock nothing may be touched.
+func (s *step) breakOff(ctx context.Context) {
+	const further = "started, and not seen ready; the next up goes on from here"
+	if lockLost(ctx) {
+		s.interrupted("left as it is, because the lock was lost")
+		return
+	}
+	if !s.exists || s.launched && (!s.kept() || s.noRollback) {
+		s.interrupted(further)
+		return
+	}
+	switch _, err := s.undo(ctx); {
+	case errors.Is(err, ErrNothingKept):
+		s.interrupted(further)
+	case err != nil:
+		s.interrupted(fmt.Sprintf("the previous instance could not be put back, the next up goes on from here: %v", err))
+	default:
 		s.emit(KindUndone, "the previous instance runs again")
 		s.interrupted("undone")
 	}
