@@ -21,9 +21,10 @@ import (
 //	starting N                         C.p stopped with policy no, N started  as it is: an unfinished update
 //	any of these with nothing to keep  C.r in place of C.p                    C as above; once N has started, N
 //	any of these with K kept           K.p, and C.r in place of C.p           C as above, and K.p still kept
-//	Undo, removing N                   C.p stopped with policy no             C, started again
-//	Undo, returning C's policy         C.p stopped                            C, started again
-//	Undo, starting C                   C.p runs                               C, not touched otherwise
+//	Undo, ending N                     C.p stopped with policy no, N stopped  as it is: an unfinished update
+//	Undo, returning C's policy         C.p stopped, N stopped                 as it is: an unfinished update
+//	Undo, starting C                   C.p runs, N stopped                    C, not touched otherwise
+//	Undo, removing N                   C.p runs                               C, not touched otherwise
 //	Commit, Remove                     any of the above, or less              as above; what is gone is gone
 //
 // A container whose restart policy is "no" may have been told to stop by a client that is dead, so it is stopped for
@@ -69,6 +70,9 @@ func newFamily(daemon, name string, members []member) family {
 		}
 	}
 	switch {
+	case own != nil && !own.running && f.previous != nil && f.previous.running:
+		f.current, f.previous = f.previous, nil // an update is being undone, and nearly is
+		f.leftovers = append(f.leftovers, *own)
 	case own != nil:
 		f.current = own
 	case len(foreign) > 0:
@@ -117,10 +121,10 @@ const (
 	opCreate  op = "create" // never a step of a list: it has more to say than an id
 	opRename  op = "rename"
 	opAside   op = "aside"   // rename, and stop what the engine cannot rename while it waits to start it again
-	opHold    op = "hold"    // restart policy "no"
+	opHold    op = "hold"    // restart policy "no", and stop what cannot be told because it is just ending
 	opRelease op = "release" // restart policy "unless-stopped"
 	opStop    op = "stop"
-	opEnd     op = "end" // stop, and kill where the context would end before the stop grace does
+	opEnd     op = "end" // stop, and kill at once where the context says that there is a hurry
 	opStart   op = "start"
 	opRemove  op = "remove"
 )
@@ -217,15 +221,17 @@ func (m member) revival() []step {
 	return append(steps, step{op: opStart, id: m.id})
 }
 
-// undoing drops the current container in favour of the kept one. Where the replacement had not got as far as starting
-// the new one, the kept one is current already and healing is all there is to do.
+// undoing drops the current container in favour of the kept one, which runs again before anything is tidied up. Where
+// the replacement had not got as far as starting the new one, the kept one is current already and healing is all there
+// is to do.
 func (f family) undoing() []step {
 	if f.previous == nil || f.current == nil {
 		return f.healing()
 	}
-	steps := []step{{op: opEnd, id: f.current.id}, {op: opRemove, id: f.current.id}}
+	steps := append([]step{{op: opEnd, id: f.current.id}}, f.previous.revival()...)
+	steps = append(steps, step{op: opRemove, id: f.current.id})
 	back := f
-	back.current, back.previous = f.previous, nil
+	back.current, back.previous = &member{id: f.previous.id, name: f.previous.name, started: true, running: true}, nil
 	return append(steps, back.healing()...)
 }
 

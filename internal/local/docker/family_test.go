@@ -110,8 +110,8 @@ func TestEveryKill(t *testing.T) {
 				"c=s-d +running, k=s-d.previous !policy", "k=s-d.previous !policy, n=s-d +running"},
 		},
 		"create":               {[]member{prepared("n", "s-d")}, func(f family) []step { return f.replacement("n", "s-d", true) }, []string{"", "n=s-d +running"}},
-		"undo":                 {[]member{c, k}, family.undoing, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "k=s-d +running"}},
-		"undo what died":       {[]member{stopped, k}, family.undoing, []string{"c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "k=s-d +running"}},
+		"undo":                 {[]member{c, k}, family.undoing, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous", "k=s-d +running"}},
+		"undo what died":       {[]member{stopped, k}, family.undoing, []string{"c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous", "k=s-d +running"}},
 		"commit":               {[]member{c, k}, family.confirming, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d +running"}},
 		"remove":               {[]member{c, k}, family.ending, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "k=s-d +running", "k=s-d +running", ""}},
 		"a name given by hand": {[]member{current("c", "mine")}, family.healing, []string{"c=s-d +running"}},
@@ -155,6 +155,24 @@ func TestUndoFromAnywhere(t *testing.T) {
 			m.do(s)
 		}
 		if m.String() != "c=s-d +running" {
+			t.Errorf("undone after %v: %s", steps[:taken], m)
+		}
+	}
+}
+
+// TestUndoGoesOn takes an undo up again after each of its steps, as after an interrupt.
+func TestUndoGoesOn(t *testing.T) {
+	from := []member{current("c", "s-d"), kept("k")}
+	steps := (&model{t: t, all: slices.Clone(from)}).family().undoing()
+	for taken := range len(steps) + 1 {
+		m := &model{t: t, all: slices.Clone(from)}
+		for _, s := range steps[:taken] {
+			m.do(s)
+		}
+		for _, s := range m.family().undoing() {
+			m.do(s)
+		}
+		if m.String() != "k=s-d +running" {
 			t.Errorf("undone after %v: %s", steps[:taken], m)
 		}
 	}

@@ -56,6 +56,14 @@ func (s *session) sure(ctx context.Context, daemon string) (family, error) {
 	return s.family(daemon), nil
 }
 
+// puttingBack says whether there is, or was before an undo that was broken off, a container to put back.
+func (s *session) puttingBack(f family) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.undoing[f.daemon] = s.undoing[f.daemon] || f.kept()
+	return s.undoing[f.daemon]
+}
+
 // remember, prepared and forget keep what was prepared.
 func (s *session) remember(daemon string, n *fresh) {
 	s.mu.Lock()

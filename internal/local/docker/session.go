@@ -25,6 +25,7 @@ type session struct {
 	families map[string]family // as we left them: only we change them
 	fresh    map[string]*fresh
 	doubts   map[string]bool // daemons whose family must be looked at again: a change of it did not come to its end
+	undoing  map[string]bool // daemons that have had something to put back
 }
 
 // fresh is a container that was prepared.
@@ -41,7 +42,7 @@ func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOpt
 	if err != nil {
 		return nil, err
 	}
-	s := &session{platform: p, stack: stack, opts: opts, lock: l, fresh: map[string]*fresh{}, doubts: map[string]bool{}}
+	s := &session{platform: p, stack: stack, opts: opts, lock: l, fresh: map[string]*fresh{}, doubts: map[string]bool{}, undoing: map[string]bool{}}
 	if err := p.steady(ctx, func() error { return s.heal(ctx) }); err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 		defer cancel()
@@ -131,18 +132,18 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 		report(deploy.Progress{Phase: deploy.Stopping})
 	}
 	n.tried = true
-	err := s.change(ctx, daemon, func(f family) []step { return f.replacement(n.id, n.name, keep) }, launching(report))
+	err := s.change(ctx, daemon, func(f family) []step { return f.replacement(n.id, n.name, keep) }, launching(n.id, report))
 	if err == nil {
 		s.settle(f.replaced(n.id, keep))
 	}
 	return err
 }
 
-// launching reports a container's start.
-func launching(report func(deploy.Progress)) func(step) {
+// launching reports a container's start; instance is empty where it is no new one.
+func launching(instance string, report func(deploy.Progress)) func(step) {
 	return func(next step) {
 		if next.op == opStart {
-			report(deploy.Progress{Phase: deploy.Launching})
+			report(deploy.Progress{Phase: deploy.Launching, Instance: instance})
 		}
 	}
 }
@@ -180,15 +181,15 @@ func (s *session) Undo(ctx context.Context, daemon string) error {
 		return s.remove(ctx, n.id)
 	}
 	s.doubt(daemon) // only a close look tells how far the replacement got
-	kept := false
+	again := false
 	err := s.change(ctx, daemon, func(f family) []step {
-		if kept = kept || f.kept(); !kept {
+		if again = s.puttingBack(f); !again {
 			return nil
 		}
 		return f.undoing()
 	})
 	s.doubt(daemon)
-	if err == nil && !kept {
+	if err == nil && !again {
 		return deploy.ErrNothingKept
 	}
 	return err
@@ -210,7 +211,7 @@ func (s *session) Restart(ctx context.Context, daemon string, report func(deploy
 		return &deploy.Problem{Reason: deploy.NotFound, Message: fmt.Sprintf("there is no daemon %s in stack %s", daemon, s.stack)}
 	}
 	report(deploy.Progress{Phase: deploy.Stopping})
-	return s.change(ctx, daemon, family.again, launching(report))
+	return s.change(ctx, daemon, family.again, launching("", report))
 }
 
 // RemoveData implements deploy.Session.

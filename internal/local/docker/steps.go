@@ -3,7 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -37,13 +37,19 @@ func (p *platform) call(ctx context.Context, s step) error {
 		}
 		return err
 	case opHold:
-		return p.policy(ctx, s.id, container.RestartPolicyDisabled)
+		err := p.policy(ctx, s.id, container.RestartPolicyDisabled)
+		if err != nil && containsAny(strings.ToLower(err.Error()), "cannot update") {
+			if err = p.stop(ctx, s.id, container.StopOptions{}); err == nil {
+				err = p.policy(ctx, s.id, container.RestartPolicyDisabled)
+			}
+		}
+		return err
 	case opRelease:
 		return p.policy(ctx, s.id, container.RestartPolicyUnlessStopped)
 	case opStop:
 		return p.stop(ctx, s.id, container.StopOptions{})
 	case opEnd:
-		return p.stop(ctx, s.id, p.hurry(ctx, s.id))
+		return p.stop(ctx, s.id, hurried(ctx))
 	case opStart:
 		return p.api.ContainerStart(ctx, s.id, container.StartOptions{})
 	case opRemove:
@@ -66,21 +72,12 @@ func (p *platform) policy(ctx context.Context, id string, name container.Restart
 	return err
 }
 
-// lastMoment is what ending a container leaves of its context's time for the calls that follow.
-const lastMoment = 2 * time.Second
-
-// hurry shortens a container's stop grace to what its context leaves.
-func (p *platform) hurry(ctx context.Context, id string) container.StopOptions {
-	deadline, ok := ctx.Deadline()
-	if !ok {
+// hurried cuts a container's stop grace where its context has a deadline.
+func hurried(ctx context.Context) container.StopOptions {
+	if _, hurry := ctx.Deadline(); !hurry {
 		return container.StopOptions{}
 	}
-	left := max(0, int(time.Until(deadline.Add(-lastMoment)).Seconds()))
-	in, err := p.api.ContainerInspect(ctx, id)
-	if err != nil || in.Config.StopTimeout != nil && *in.Config.StopTimeout <= left {
-		return container.StopOptions{}
-	}
-	return container.StopOptions{Timeout: &left}
+	return container.StopOptions{Timeout: new(int)}
 }
 
 // stop ends a container within its own stop grace. One that is gone, or does not run, is stopped.
