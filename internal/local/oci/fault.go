@@ -114,3 +114,14 @@ func (f Fault) Problem(ref Reference, loginErr error) error {
 		Err:     said,
 	}
 }
+
+// Broken says that an image cannot be used, because of what is in it.
+func (h Host) Broken(ref Reference, why error) error {
+	for _, f := range faults() {
+		if f.Reason == deploy.ImageInvalid {
+			f.host, f.said = h, why
+			return f.Problem(ref, nil)
+		}
+	}
+	return why
+}

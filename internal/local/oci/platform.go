@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
 
@@ -64,4 +66,33 @@ func (h Host) mismatch(name, made string) error {
 		Message: fmt.Sprintf("image %s is made for %s, and %s runs %s", name, made, h.Name, h.Platform),
 		Hint:    fmt.Sprintf("build it for %s%s", h.Platform, h.Foreign),
 	}
+}
+
+// Choose picks the image for the host from an index: its very processor before one it also runs, and the first of equals.
+func (h Host) Choose(ref Reference, index *v1.IndexManifest) (v1.Descriptor, error) {
+	var best *v1.Descriptor
+	var made []string
+	distance := func(d v1.Descriptor) int { return h.distance(madeFor(d)) }
+	for i, desc := range index.Manifests {
+		p := madeFor(desc)
+		if p.OS == "unknown" || !desc.MediaType.IsImage() {
+			continue // attestations, and what is no image
+		}
+		made = append(made, p.String())
+		if h.Runs(p) && (best == nil || distance(desc) < distance(*best)) {
+			best = &index.Manifests[i]
+		}
+	}
+	if best == nil {
+		return v1.Descriptor{}, h.mismatch(ref.Text, strings.Join(made, ", "))
+	}
+	return *best, nil
+}
+
+// madeFor is what an index says of one of its images; one that it says nothing of has to be looked at.
+func madeFor(desc v1.Descriptor) Platform {
+	if desc.Platform == nil {
+		return Platform{}
+	}
+	return Platform{desc.Platform.OS, desc.Platform.Architecture, desc.Platform.Variant}
 }
