@@ -42,6 +42,7 @@ func (w Workload) Fingerprint(key []byte) Fingerprint {
 	f.limits(w)
 	f.add("stopGracePeriodSeconds", seconds(w.StopGrace))
 	f.health(w.Health)
+	f.add("permissions", w.Cluster.Profile)
 	slices.SortFunc(f.out, func(a, b Field) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Value, b.Value))
 	})

@@ -112,6 +112,7 @@ func changes() []change {
 		{"User", func(w *Workload) { w.User = "" }, []string{"runtime.user"}},
 		{"Privileged", func(w *Workload) { w.Privileged = false }, []string{"runtime.privileged"}},
 		{"HostPID", func(w *Workload) { w.HostPID = false }, []string{"runtime.pidNamespace"}},
+		{"Cluster", func(w *Workload) { w.Cluster.Profile = "execution" }, []string{"permissions"}},
 		{"HostNetwork", func(w *Workload) { w.HostNetwork = false }, []string{"runtime.networkMode"}},
 		{"Init", func(w *Workload) { w.Init = false }, []string{"runtime.init"}},
 		{"CPULimit", func(w *Workload) { w.CPULimit++ }, []string{"cpu.desired"}},

@@ -38,6 +38,9 @@ func render(stack *manifest.Stack, d *manifest.Daemon, target manifest.Target) (
 		HostPID: d.Runtime.PidNamespace == "host", HostNetwork: d.Runtime.NetworkMode == "host",
 		StopGrace: d.StopGrace, Settle: d.Settle, StartFailuresAllowed: d.StartFailuresAllowed,
 	}
+	if target.Platform == manifest.Kubernetes {
+		w.Cluster.Profile = d.Permissions
+	}
 	if d.HealthCheck != nil {
 		health := *d.HealthCheck
 		health.Command = slices.Clone(health.Command)
@@ -105,6 +108,13 @@ func (w *Workload) link(stack *manifest.Stack, id string, target manifest.Target
 		return fmt.Errorf("there is no such resource")
 	}
 	binding, given := r.Bindings[target.Platform]
+	switch {
+	case given && target.Platform == manifest.Kubernetes:
+		return w.clusterBinding(id, binding)
+	case !given && target.Platform == manifest.Kubernetes && r.Type == "vault":
+		w.clusterVault(stack.Name, id)
+		return nil
+	}
 	if !given {
 		place := path.Join(placeRoot, id)
 		if binding, ok = localBinding(r, place); !ok || target.Platform != manifest.Local {

@@ -35,6 +35,8 @@ type Workload struct {
 	Health               *manifest.HealthCheck
 	Settle               time.Duration
 	StartFailuresAllowed int
+
+	Cluster Cluster // for a Kubernetes cluster
 }
 
 // Bind is a host path mounted into the daemon.
