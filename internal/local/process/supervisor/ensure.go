@@ -18,6 +18,7 @@ const (
 	socketName   = "supervisor.sock"
 	lockName     = "supervisor.lock" // held by the one supervisor through its life
 	logName      = "supervisor.log"
+	logFileName  = "log" // in an instance's directory
 )
 
 // How long a supervisor is given to come up, and how often it is looked for while another one of the same directory is on

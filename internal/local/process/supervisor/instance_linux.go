@@ -1,0 +1,326 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+)
+
+// instance is one daemon's instance. All that happens to it happens in one goroutine, loop: what clients ask for, exits,
+// the outcomes of health checks, and times that have come.
+type instance struct {
+	*supervisor
+	spec     Spec
+	home     home
+	log      *logFile
+	commands chan command
+	over     chan struct{} // closed when nothing serves it any more
+
+	// The rest is loop's own.
+	state    state
+	broken   *deploy.Problem // its files cannot be read: it can only be removed
+	claimed  bool            // it is the one of its daemon that may run
+	gone     bool
+	running  *sandbox.Running
+	exits    chan ended
+	again    *time.Timer // until the next start
+	kill     *time.Timer // until the grace is over
+	stopping *stopping
+	probing
+}
+
+// ended is how a run ended.
+type ended struct {
+	exit deploy.Exit
+	err  error
+}
+
+// command is what a client asks for.
+type command struct {
+	request
+	reply chan error // holds one
+}
+
+// stopping is a stop that has not come to its end.
+type stopping struct {
+	op      string
+	then    func(*instance) error // what follows it
+	replies []chan error
+	until   time.Time // when it kills
+}
+
+func newInstance(s *supervisor, h home, spec Spec, st state) *instance {
+	spec.Sandbox.Dir = string(h)
+	i := &instance{supervisor: s, spec: spec, home: h, state: st, commands: make(chan command), exits: make(chan ended, 1), over: make(chan struct{})}
+	i.again, i.kill, i.check = stopped(), stopped(), stopped()
+	i.outcomes = make(chan outcome, 1)
+	return i
+}
+
+// stopped is a timer that does not run.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// loop serves the instance until it is removed, or for good.
+func (i *instance) loop(ctx context.Context) {
+	for i.tell(); !i.gone; i.tell() {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-i.commands:
+			i.obey(c)
+		case e := <-i.exits:
+			i.ended(e)
+		case <-i.again.C:
+			i.startAgain()
+		case <-i.kill.C:
+			i.killNow()
+		case <-i.check.C:
+			i.probe(ctx)
+		case o := <-i.outcomes:
+			i.probed(o)
+		}
+	}
+}
+
+// obey does what a client asks for. Its reply may come later.
+func (i *instance) obey(c command) {
+	if i.broken != nil && c.Op != opRemove {
+		c.reply <- i.broken
+		return
+	}
+	switch c.Op {
+	case opStart:
+		c.reply <- i.wantStart()
+	case opAssign:
+		old := i.state.Role
+		i.state.Role = c.Role
+		c.reply <- i.saveOr(func() { i.state.Role = old })
+	case opStop:
+		i.stop(c, func(*instance) error { return nil })
+	case opRestart:
+		i.stop(c, (*instance).wantStart)
+	case opRemove:
+		i.stop(c, (*instance).removeAll)
+	default:
+		c.reply <- fmt.Errorf("cannot %s an instance: the supervisor does not know how", c.Op)
+	}
+}
+
+// saveOr records the state, and takes a change back that could not be recorded.
+func (i *instance) saveOr(undo func()) error {
+	err := i.home.save(i.state)
+	if err != nil {
+		undo()
+		return stateProblem(i.dir, err)
+	}
+	return nil
+}
+
+// wantStart starts an instance that does not run and wants it from now on.
+func (i *instance) wantStart() error {
+	switch {
+	case i.stopping != nil:
+		return &deploy.Problem{Reason: deploy.OperationFailed, Message: fmt.Sprintf("cannot start %s while it is being stopped", i.spec.Sandbox.Name)}
+	case i.running != nil:
+		return nil
+	}
+	if err := i.hub.claim(i.spec); err != nil {
+		return err
+	}
+	i.again.Stop()
+	i.claimed = true
+	before := i.state
+	i.state = state{Role: before.Role, Wanted: true, Exit: before.Exit, Started: before.Started, Restarts: before.Restarts}
+	err := i.start()
+	if err != nil {
+		before.Trouble = troubleOf(err)
+		before.Wanted, before.Process, before.Next = false, nil, time.Time{}
+		i.state = before
+		i.release()
+		err = errors.Join(err, i.home.save(i.state))
+	}
+	return err
+}
+
+// release lets another instance of the daemon run.
+func (i *instance) release() {
+	if i.claimed {
+		i.hub.release(i.spec)
+		i.claimed = false
+	}
+}
+
+// start starts a run. The state that says so is recorded before the process begins.
+func (i *instance) start() error {
+	if err := i.openLog(); err != nil {
+		return stateProblem(i.dir, err)
+	}
+	out, err := i.openOutput()
+	if err != nil {
+		return stateProblem(i.dir, err)
+	}
+	i.running, err = sandbox.Start(i.spec.Sandbox, out.stdout, out.stderr, func(p sandbox.Process) error {
+		before := i.state
+		i.state.Process, i.state.Started, i.state.Next, i.state.Trouble = &p, p.At, time.Time{}, nil
+		return i.saveOr(func() { i.state = before })
+	})
+	if err := errors.Join(err, out.closeEnds()); err != nil {
+		out.drained()
+		i.running, i.state.Process = nil, nil
+		return err
+	}
+	i.follow(out)
+	return nil
+}
+
+// follow waits for the end of the present run, and begins to check its health.
+func (i *instance) follow(out *output) {
+	running := i.running
+	go func() {
+		exit, err := running.Wait(context.Background())
+		out.drained()
+		i.exits <- ended{exit, err}
+	}()
+	i.beginChecks()
+}
+
+// ended takes in the end of a run.
+func (i *instance) ended(e ended) {
+	i.running = nil
+	i.endChecks()
+	i.kill.Stop()
+	i.state.Process = nil
+	i.state.Exit = &e.exit
+	i.log.mark("exited with %s", exitText(e.exit))
+	if e.err != nil {
+		i.complain("cannot clean up after %s: %v", i.spec.Sandbox.Name, e.err)
+	}
+	if s := i.stopping; s != nil {
+		i.stopping = nil
+		i.release()
+		// The process's end is on the disk before anything follows; where it cannot be, the record says of a process
+		// that is gone that it runs, and who reads it finds out.
+		_ = i.home.save(i.state)
+		err := s.then(i)
+		for _, r := range s.replies {
+			r <- err
+		}
+		return
+	}
+	i.retreat(e.exit.At.Sub(i.state.Started))
+}
+
+// retreat arranges the next start.
+func (i *instance) retreat(ran time.Duration) {
+	delay := i.state.exited(ran, rand.Float64())
+	i.state.Next = time.Now().Add(delay)
+	i.again.Reset(delay)
+	_ = i.home.save(i.state) // where that fails the restart does too, and says so
+}
+
+// startAgain starts a run after another one.
+func (i *instance) startAgain() {
+	i.state.Restarts++
+	if err := i.start(); err != nil {
+		i.state.Restarts--
+		i.state.Trouble = troubleOf(err)
+		i.retreat(0)
+		return
+	}
+	i.log.mark("started again")
+}
+
+// stop ends what runs, and then goes on.
+func (i *instance) stop(c command, then func(*instance) error) {
+	grace := i.spec.Grace
+	if c.Grace != nil {
+		grace = *c.Grace
+	}
+	if c.Op == opStop {
+		before := i.state
+		i.state.Wanted, i.state.ByHand, i.state.Next = false, c.ByHand, time.Time{}
+		if err := i.saveOr(func() { i.state = before }); err != nil {
+			c.reply <- err
+			return
+		}
+	}
+	i.again.Stop()
+	if i.running == nil {
+		i.release()
+		c.reply <- then(i)
+		return
+	}
+	until := time.Now().Add(grace)
+	if s := i.stopping; s != nil {
+		s.replies = append(s.replies, c.reply)
+		if s.op != opRemove { // what was asked for last is what follows; after a removal nothing can
+			s.op, s.then = c.Op, then
+		}
+		if until.Before(s.until) {
+			s.until = until
+			i.kill.Reset(grace)
+		}
+		return
+	}
+	i.stopping = &stopping{op: c.Op, then: then, replies: []chan error{c.reply}, until: until}
+	i.endChecks()
+	if err := i.running.Terminate(); err != nil {
+		i.complain("cannot stop %s: %v", i.spec.Sandbox.Name, err)
+	}
+	i.kill.Reset(grace)
+}
+
+// killNow ends a stop whose grace is over.
+func (i *instance) killNow() {
+	if i.running == nil {
+		return
+	}
+	if err := i.running.Kill(); err != nil {
+		i.complain("cannot kill %s: %v", i.spec.Sandbox.Name, err)
+		i.kill.Reset(time.Second)
+	}
+}
+
+// removeAll removes the instance, which does not run.
+func (i *instance) removeAll() error {
+	if err := sandbox.End(i.spec.Sandbox); err != nil { // of one with damaged files nobody knows whether it runs
+		return err
+	}
+	if i.log != nil {
+		if err := i.log.close(); err != nil {
+			return err
+		}
+	}
+	if err := i.home.remove(); err != nil {
+		return stateProblem(i.dir, err)
+	}
+	i.gone = true
+	i.state.Wanted = false
+	return nil
+}
+
+// complain says something to whoever reads the supervisor's own log.
+func (*instance) complain(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().UTC().Format(time.RFC3339)+" "+format+"\n", args...)
+}
+
+// exitText says an exit the way people do.
+func exitText(e deploy.Exit) string {
+	switch {
+	case e.Code < 0:
+		return "an unknown code, while no supervisor was there"
+	case e.Signal != "":
+		return fmt.Sprintf("code %d (%s)", e.Code, e.Signal)
+	}
+	return fmt.Sprintf("code %d", e.Code)
+}

@@ -1,0 +1,132 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+)
+
+// tell makes the instance's status known.
+func (i *instance) tell() {
+	s := Status{
+		ID: i.spec.ID, Stack: i.spec.Stack, Daemon: i.spec.Daemon, Record: i.spec.Record, Image: i.spec.Sandbox.Root,
+		Role: i.state.Role, Wanted: i.state.Wanted, Observation: i.observe(),
+	}
+	if i.running != nil {
+		s.PID = i.running.Process().PID
+	}
+	i.hub.tell(s)
+}
+
+// observe is the instance in the words that every platform shares.
+func (i *instance) observe() deploy.Observation {
+	o := deploy.Observation{
+		Daemon: i.spec.Daemon, Instance: i.spec.ID, State: i.stage(), StartedAt: i.state.Started, Restarts: i.state.Restarts,
+		LastExit: i.state.Exit, ByHand: i.state.ByHand && !i.state.Wanted, Problem: i.state.Trouble.told(),
+	}
+	if i.broken != nil {
+		o.Problem = i.broken
+	}
+	switch o.State {
+	case deploy.Running:
+		o.Problem = nil
+		if i.checks != nil {
+			o.Health, o.Probe = i.checks.health, i.last
+		}
+	case deploy.BackOff:
+		o.NextStart = i.state.Next
+	}
+	return o
+}
+
+// stage is where the instance is in its life.
+func (i *instance) stage() deploy.State {
+	switch {
+	case i.gone:
+		return deploy.Gone
+	case i.running != nil:
+		return deploy.Running
+	case i.state.Wanted && i.broken == nil:
+		return deploy.BackOff
+	case i.state.Started.IsZero():
+		return deploy.Created
+	}
+	return deploy.Stopped
+}
+
+// probing is an instance's health checking.
+type probing struct {
+	checks   *checks // nil where there is none, or nothing runs
+	check    *time.Timer
+	last     *deploy.Probe
+	outcomes chan outcome // holds one: there is one check at a time
+	asked    bool         // one is on its way
+}
+
+// outcome is how a check of a run ended.
+type outcome struct {
+	of    *sandbox.Running
+	probe deploy.Probe
+	void  bool // it says nothing
+}
+
+func (i *instance) beginChecks() {
+	if i.spec.Health == nil {
+		return
+	}
+	i.checks, i.last = newChecks(*i.spec.Health, i.state.Started), nil
+	i.check.Reset(quickest / 2)
+}
+
+func (i *instance) endChecks() {
+	i.checks, i.last = nil, nil
+	i.check.Stop()
+}
+
+// probe begins a check.
+func (i *instance) probe(ctx context.Context) {
+	if i.checks == nil || i.running == nil || i.asked {
+		return
+	}
+	i.asked = true
+	running, h := i.running, i.checks.spec
+	go func() {
+		o := outcome{of: running, void: true}
+		select {
+		case i.slots <- struct{}{}:
+			o.probe, o.void = runCheck(ctx, running, h)
+			<-i.slots
+		case <-ctx.Done():
+		}
+		i.outcomes <- o
+	}()
+}
+
+// runCheck runs a check once. One that cannot be run has failed, unless there is nothing any more to run it in.
+func runCheck(ctx context.Context, running *sandbox.Running, h Health) (deploy.Probe, bool) {
+	got, err := running.Exec(ctx, h.Command, h.Timeout)
+	p := deploy.Probe{Code: got.Code, Output: got.Output, At: time.Now()}
+	if err != nil {
+		p.Code, p.Output = -1, err.Error()
+	}
+	return p, errors.Is(err, sandbox.ErrGone) || ctx.Err() != nil
+}
+
+// probed takes in a check's outcome.
+func (i *instance) probed(o outcome) {
+	i.asked = false
+	if i.checks == nil || o.of != i.running {
+		if i.checks != nil { // of a run before this one
+			i.check.Reset(quickest / 2)
+		}
+		return
+	}
+	if !o.void {
+		i.checks.took(o.probe.Code == 0, o.probe.At)
+		i.last = &o.probe
+	}
+	i.check.Reset(i.checks.wait(time.Now()))
+}

@@ -1,0 +1,171 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+)
+
+// The files in an instance's directory.
+const (
+	specName  = "spec.json"
+	stateName = "state.json"
+)
+
+// state is what is recorded of an instance while it lives.
+type state struct {
+	Version int              `json:"version"`
+	Role    string           `json:"role,omitempty"`
+	Wanted  bool             `json:"wanted"`
+	ByHand  bool             `json:"byHand,omitempty"`
+	Process *sandbox.Process `json:"process,omitempty"` // that runs, or was about to
+	// Started and Exit are of the last run; Restarts counts runs after the first since the instance was wanted.
+	Started  time.Time    `json:"started,omitzero"`
+	Exit     *deploy.Exit `json:"exit,omitempty"`
+	Restarts int          `json:"restarts,omitempty"`
+	Next     time.Time    `json:"next,omitzero"`
+	Trouble  *trouble     `json:"trouble,omitempty"` // why the last start failed
+	backoff
+}
+
+// home is an instance's directory.
+type home string
+
+// makeHome makes the directory of a new instance. Without a spec in it, it is as good as not there.
+func makeHome(dir string, s Spec, st state) (home, error) {
+	h := home(filepath.Join(dir, instancesDir, s.ID))
+	if err := os.Mkdir(string(h), 0o700); err != nil {
+		return h, err
+	}
+	err := h.save(st)
+	if err == nil {
+		err = writeFile(h.path(specName), document{Version: protocol, Spec: &s})
+	}
+	if err != nil {
+		return h, errors.Join(err, h.remove())
+	}
+	return h, nil
+}
+
+// document is a spec's file.
+type document struct {
+	Version int   `json:"version"`
+	Spec    *Spec `json:"spec"`
+}
+
+func (h home) path(name string) string { return filepath.Join(string(h), name) }
+
+func (h home) save(st state) error {
+	st.Version = protocol
+	return writeFile(h.path(stateName), st)
+}
+
+// load reads what is recorded. Neither file is ever changed in place: one that cannot be read was damaged from outside.
+func (h home) load() (Spec, state, error) {
+	var d document
+	var st state
+	err := readFile(h.path(specName), &d)
+	if err == nil && (d.Version != protocol || d.Spec == nil) {
+		err = fmt.Errorf("%s has version %d, and this program knows %d", h.path(specName), d.Version, protocol)
+	}
+	if err != nil {
+		return Spec{ID: filepath.Base(string(h))}, st, err
+	}
+	if err = readFile(h.path(stateName), &st); err == nil && st.Version != protocol {
+		err = fmt.Errorf("%s has version %d, and this program knows %d", h.path(stateName), st.Version, protocol)
+	}
+	return *d.Spec, st, err
+}
+
+// remove removes an instance. Without its spec it is none any more, whatever else is left when we are killed.
+func (h home) remove() error {
+	if err := os.Remove(h.path(specName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return sandbox.Remove(string(h))
+}
+
+// homes lists the instances of a directory, and clears away what was never whole or is half removed.
+func homes(dir string) ([]home, error) {
+	all := filepath.Join(dir, instancesDir)
+	if err := os.MkdirAll(all, 0o700); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(all)
+	if err != nil {
+		return nil, err
+	}
+	var out []home
+	for _, e := range entries {
+		h := home(filepath.Join(all, e.Name()))
+		if validID(e.Name()) != nil || !e.IsDir() {
+			continue // not ours
+		}
+		if _, err := os.Lstat(h.path(specName)); errors.Is(err, fs.ErrNotExist) {
+			if err := h.clear(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		out = append(out, h)
+	}
+	return out, nil
+}
+
+// clear removes what is no instance; nothing may run in it any more.
+func (h home) clear() error {
+	if err := sandbox.End(sandbox.Spec{Name: filepath.Base(string(h)), Dir: string(h)}); err != nil {
+		return err
+	}
+	return h.remove()
+}
+
+func readFile(path string, into any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return nil
+}
+
+// writeFile puts a file in the place of another one, whole, and on the disk.
+func writeFile(path string, content any) error {
+	b, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the error above says more
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
