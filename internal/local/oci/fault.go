@@ -58,7 +58,7 @@ func faults() []Fault {
 			advice: "check its name and its tag",
 		},
 		{
-			words:  regexp.MustCompile(`unsupported (media type|manifest format)|schema ?1|encountered remote|(layer|content) verification failed|invalid diffid|unexpected commit digest|failed to register layer: (error processing tar|archive/tar|unexpected eof|invalid)`),
+			words:  regexp.MustCompile(`unsupported (media type|manifest format)|schema ?1|encountered remote|layer verification failed|error verifying sha256|does not match requested digest|invalid diffid|unexpected commit digest|failed to register layer: (error processing tar|archive/tar|unexpected eof|invalid)`),
 			Reason: deploy.ImageInvalid,
 			what:   "image %[1]s is broken, or of a kind that %[3]s cannot use",
 			advice: "build and push it again",

@@ -66,6 +66,8 @@ func TestClassify(t *testing.T) {
 
 		{`unsupported media type application/vnd.acme.chart`, deploy.ImageInvalid, now},
 		{`filesystem layer verification failed for digest sha256:00`, deploy.ImageInvalid, now},
+		{`error verifying sha256 checksum after reading 397 bytes; got "sha256:00", want "sha256:01"`, deploy.ImageInvalid, now},
+		{`manifest digest: "sha256:00" does not match requested digest: "sha256:01" for "reg.example/team/denied:429"`, deploy.ImageInvalid, now},
 
 		{`write /var/lib/docker/tmp/GetImageBlob1: no space left on device`, "", now},
 		{`mkdir /var/lib/docker/overlay2/x: permission denied`, "", now},

@@ -14,6 +14,9 @@ import (
 // removes what interrupted work left behind. It tells how many bytes that freed.
 func (s *Store) GC(ctx context.Context, inUse func(id string) bool) (freed int64, err error) {
 	names, err := list(s.cache.path(imagesDir))
+	if err == nil && len(names) > 0 {
+		err = s.cache.prepare()
+	}
 	if err != nil {
 		return 0, s.cache.trouble(err)
 	}
