@@ -177,7 +177,7 @@ func statusCodes(p *project) {
 	}
 	p.up(0)
 	p.status(0)
-	p.alien("daemon", "status").exits(0).says("api", "running")
+	p.alien("daemon", "status").exits(0).says("api", "ready")
 	p.manifest(failing)
 	p.up(4, "--no-rollback")
 	if d := p.daemonStatus(4, "api"); d.Ready || d.LastExit == nil || d.LastExit.Code != 3 {

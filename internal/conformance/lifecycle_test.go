@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -142,6 +143,19 @@ func (p *project) backToOne() {
 	}
 }
 
+// crashLoopReplaced: what is just dying, or about to be started again, is replaced like anything else.
+func crashLoopReplaced(p *project) {
+	for i := range 4 {
+		p.manifest(strings.ReplaceAll(failing, `"bad" }`, fmt.Sprintf(`"%d" }, startFailuresAllowed: %d`, i, i%2)))
+		if got := outcome(p.T, p.up(4), "api"); got.Verdict == nil || got.Verdict.Reason != deploy.CrashLoop || got.Outcome != deploy.OutcomeFailed {
+			p.Errorf("a crash loop in place of another: %s %+v", got.Outcome, got.Verdict)
+		}
+	}
+	p.manifest(oneRunning)
+	p.up(0)
+	p.backToOne()
+}
+
 func rolledBackTwice(p *project) {
 	p.manifest(oneRunning)
 	p.up(0)
@@ -149,7 +163,7 @@ func rolledBackTwice(p *project) {
 	p.up(4, "--no-rollback")
 	p.manifest(strings.ReplaceAll(failing, `"3"`, `"4"`))
 	if got := outcome(p.T, p.up(4), "api"); got.Outcome != deploy.OutcomeRolledBack {
-		p.Fatalf("second failed update: %+v, want it rolled back to the last ready one", got)
+		p.Fatalf("second failed update: %+v %+v, want it rolled back to the last ready one", got, got.Verdict)
 	}
 	p.backToOne()
 }

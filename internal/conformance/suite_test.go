@@ -14,6 +14,7 @@ var suite = []struct {
 	{"failed update is rolled back", rolledBack},
 	{"failed update stays without rollback", notRolledBack},
 	{"second failed update goes back to the last ready one", rolledBackTwice},
+	{"crash loop is replaced", crashLoopReplaced},
 	{"prune", prune},
 	{"partial up", partialUp},
 	{"another stack of the same name", adopt},
@@ -39,6 +40,7 @@ var suite = []struct {
 	{"restart", restart},
 	{"down without the manifest", downByName},
 	{"interrupt during a replacement", interrupt},
+	{"interrupt during a stop grace", interruptStop},
 	{"four at once", fourAtOnce},
 }
 

@@ -231,7 +231,7 @@ func (s *step) newRules() rules {
 	left := s.budget.remaining()
 	return rules{
 		settle: s.work.Settle, allowed: s.work.StartFailuresAllowed, checked: s.work.Health != nil,
-		deadline: time.Now().Add(left), timeout: s.timeout,
+		deadline: time.Now().Add(left), timeout: s.timeout, only: s.made,
 		replaced: map[string]bool{s.old.Instance: s.exists && s.old.Instance != ""},
 	}
 }

@@ -6,7 +6,8 @@ import "github.com/alienplatform/alien-go/internal/manifest"
 // is one of an operation, not of a daemon's start.
 func (r Reason) Operational() bool {
 	switch r {
-	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, Unavailable:
+	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, Unavailable,
+		CredentialsRefused, NamespaceMissing:
 		return true
 	}
 	return false
@@ -81,6 +82,21 @@ func configReasons() []manifest.CodeInfo {
 		explain(ConfigRefused, "the runtime refuses the configuration",
 			"The runtime, or an admission rule or quota of the cluster, does not allow what the manifest asks for.",
 			"change the field that the message names, or ask whoever runs the target to allow it"),
+		explain(SecretMissing, "a Secret, or a key of it, is not in the cluster",
+			"A secretRef of the manifest names a Secret, or a key, that does not exist in the daemon's namespace. The cluster goes on looking for it.",
+			"create it, or correct the name and the key in the manifest"),
+		explain(ServiceAccountMissing, "the service account is not in the cluster",
+			"The daemon is to run under a service account that does not exist in its namespace, so the cluster makes no pod.",
+			"run up again, which makes the service accounts of permission profiles, or create it"),
+		explain(Unschedulable, "no node of the cluster can take the daemon",
+			"The scheduler found no node for half a minute. Its message says what is missing: cpu, memory, a matching node, or a node that is ready.",
+			"lower the daemon's cpu and memory min, or add a node that fits"),
+		explain(QuotaExceeded, "the namespace's quota or limits do not allow the daemon",
+			"A ResourceQuota is used up, or a LimitRange forbids the amounts that the daemon asks for. The message says which.",
+			"have the quota raised, remove what is not needed, or change the daemon's cpu and memory"),
+		explain(AdmissionDenied, "the cluster's rules do not admit the daemon",
+			"Pod Security, an admission webhook or a policy refused the daemon. The message is theirs.",
+			"change the daemon as the message says, or have the rule changed; a user that is not root meets the restricted Pod Security standard"),
 	}
 }
 
@@ -130,6 +146,15 @@ func targetReasons() []manifest.CodeInfo {
 		explain(EngineDenied, "the target refuses access",
 			"The container engine or the cluster answers, but does not allow this user to do what is needed.",
 			"use an account that may do so, or have the right granted that the message names"),
+		explain(CredentialsRefused, "the target does not accept our credentials",
+			"The cluster answered that it does not know who asks: a token or certificate has expired, or is another cluster's.",
+			"log in again, then run the command again"),
+		explain(NamespaceMissing, "the namespace does not exist",
+			"Nothing is created in a cluster before the namespace is there: it may be a mistyped name.",
+			"check the name, or pass --create-namespace"),
+		explain(FieldConflict, "somebody else manages what would be set",
+			"Another tool, or a person with kubectl, last set fields of the daemon's Deployment to something else. The message names the fields and who manages them.",
+			"have the other one leave the field alone, or pass --force-conflicts to take it over"),
 		explain(NotFound, "there is no such daemon or stack",
 			"The name is not in the manifest, or nothing of that name exists on the target.",
 			"check the spelling; alien daemon ls lists the stacks of a target, alien daemon status their daemons"),

@@ -27,6 +27,7 @@ type rules struct {
 	deadline time.Time     // when waiting ends; zero is never
 	timeout  time.Duration // what the deadline was made of, for the message
 
+	only     string          // the instance that it is about, where that is known; of others nothing is said
 	replaced map[string]bool // instances that are on their way out; what is still heard of them says nothing
 	before   Observation     // of a revived instance: its last look before
 }
@@ -104,7 +105,7 @@ func (j *judge) follow(o Observation, at time.Time) {
 
 // stale says that a look is about an instance, or a run, from before this start.
 func (j *judge) stale(o Observation) bool {
-	if j.replaced[o.Instance] {
+	if j.replaced[o.Instance] || j.only != "" && o.Instance != j.only {
 		return true
 	}
 	if j.seen { // a fresh look may have overtaken the stream

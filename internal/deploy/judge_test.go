@@ -211,3 +211,15 @@ func TestVerdictWords(t *testing.T) {
 		})
 	}
 }
+
+// Where the platform tells which instance it starts, what is heard of another one, a kept one too, says nothing.
+func TestJudgeOnlyTheNewInstance(t *testing.T) {
+	now := time.Now()
+	j := &judge{rules: rules{only: "new"}}
+	if j.observe(Observation{Instance: "kept", State: Stopped, LastExit: &Exit{At: now}}, now) {
+		t.Error("a look at the kept instance counts")
+	}
+	if !j.observe(Observation{Instance: "new", State: Running, StartedAt: now}, now) || !j.decide(now).ready {
+		t.Error("a look at the new one does not count")
+	}
+}

@@ -20,6 +20,12 @@ const (
 	MountSourceMissing   Reason = "MOUNT_SOURCE_MISSING"
 	ConfigRefused        Reason = "CONFIG_REFUSED" // the runtime refuses the configuration
 
+	SecretMissing         Reason = "SECRET_NOT_FOUND" // of a cluster; or a key of it
+	ServiceAccountMissing Reason = "SERVICE_ACCOUNT_NOT_FOUND"
+	Unschedulable         Reason = "UNSCHEDULABLE"
+	QuotaExceeded         Reason = "QUOTA_EXCEEDED"
+	AdmissionDenied       Reason = "ADMISSION_DENIED"
+
 	CrashLoop    Reason = "CRASH_LOOP"
 	ExitedZero   Reason = "EXITED_ZERO"
 	OOMKilled    Reason = "OOM_KILLED"
@@ -28,14 +34,17 @@ const (
 	StartTimeout Reason = "START_TIMEOUT"
 	StopTimeout  Reason = "STOP_TIMEOUT"
 
-	NameTaken         Reason = "NAME_TAKEN"
-	StackTaken        Reason = "STACK_NAME_TAKEN"
-	LockHeld          Reason = "LOCK_HELD"
-	LockLost          Reason = "LOCK_LOST"
-	EngineUnreachable Reason = "ENGINE_UNREACHABLE"
-	EngineDenied      Reason = "ENGINE_DENIED"
-	NotFound          Reason = "NOT_FOUND" // no such daemon or stack
-	Interrupted       Reason = "INTERRUPTED"
-	OperationFailed   Reason = "OPERATION_FAILED"   // the platform could not do it, for a cause without a code of its own
-	Unavailable       Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
+	NameTaken          Reason = "NAME_TAKEN"
+	StackTaken         Reason = "STACK_NAME_TAKEN"
+	LockHeld           Reason = "LOCK_HELD"
+	LockLost           Reason = "LOCK_LOST"
+	EngineUnreachable  Reason = "ENGINE_UNREACHABLE"
+	EngineDenied       Reason = "ENGINE_DENIED"
+	CredentialsRefused Reason = "CREDENTIALS_REFUSED" // expired, or of nobody the target knows
+	NamespaceMissing   Reason = "NAMESPACE_NOT_FOUND"
+	FieldConflict      Reason = "FIELD_CONFLICT" // another tool or person manages what we would set
+	NotFound           Reason = "NOT_FOUND"      // no such daemon or stack
+	Interrupted        Reason = "INTERRUPTED"
+	OperationFailed    Reason = "OPERATION_FAILED"   // the platform could not do it, for a cause without a code of its own
+	Unavailable        Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
 )

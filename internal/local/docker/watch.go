@@ -58,8 +58,8 @@ type watcher struct {
 	list   map[string]container.Summary // by id, with names as events tell them
 	seen   inspections
 	ends   endings
-	busy   map[string]bool // containers that are being inspected
-	dirty  map[string]bool // of those, the ones that have changed since
+	busy   map[string]string // containers that are being inspected, and whose they are
+	dirty  map[string]bool   // of those, the ones that have changed since
 	looked chan closeLook
 
 	probes  chan probed
@@ -79,7 +79,7 @@ type closeLook struct {
 func (w *watcher) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w.ends, w.busy, w.dirty, w.looked = endings{}, map[string]bool{}, map[string]bool{}, make(chan closeLook)
+	w.ends, w.busy, w.dirty, w.looked = endings{}, map[string]string{}, map[string]bool{}, make(chan closeLook)
 	w.probing, w.failed, w.probes = map[run]bool{}, map[run]*deploy.Probe{}, make(chan probed)
 	messages, errs := w.api.Events(ctx, events.ListOptions{Since: "1", Filters: eventFilter(w.stack)})
 	if err := w.firstLook(ctx); err != nil {
@@ -151,20 +151,34 @@ func (w *watcher) event(ctx context.Context, m events.Message) error {
 	if m.Action == events.ActionDestroy {
 		delete(w.list, id)
 		delete(w.seen, id)
+		if w.unsure(daemon, id) {
+			return nil
+		}
 		return w.tell(ctx, daemon)
 	}
-	w.refresh(ctx, id)
+	w.refresh(ctx, id, daemon)
 	return nil
+}
+
+// unsure says that another container of the daemon is just being inspected. What there is without that one may never
+// have been: of a container that is being started the engine tells nothing until it runs.
+func (w *watcher) unsure(daemon, id string) bool {
+	for other, whose := range w.busy {
+		if whose == daemon && other != id {
+			return true
+		}
+	}
+	return false
 }
 
 // refresh inspects a container. Only one such call is under way for each: the engine makes a call wait while it starts
 // the container, which must not hold up the others.
-func (w *watcher) refresh(ctx context.Context, id string) {
-	if w.busy[id] {
+func (w *watcher) refresh(ctx context.Context, id, daemon string) {
+	if _, busy := w.busy[id]; busy {
 		w.dirty[id] = true
 		return
 	}
-	w.busy[id] = true
+	w.busy[id] = daemon
 	looked := w.looked
 	go func() {
 		l := closeLook{id: id}
@@ -184,20 +198,22 @@ func (w *watcher) refresh(ctx context.Context, id string) {
 
 // lookedAt takes in an inspected container.
 func (w *watcher) lookedAt(ctx context.Context, l closeLook) error {
+	daemon := w.busy[l.id]
 	delete(w.busy, l.id)
 	if l.err != nil {
 		return l.err
 	}
 	if w.dirty[l.id] {
 		delete(w.dirty, l.id)
-		w.refresh(ctx, l.id)
+		w.refresh(ctx, l.id, daemon)
 	}
-	if l.in == nil {
-		return nil // an event about its end has come, or comes
+	if l.in != nil { // else an event about its end has come, or comes
+		w.seen[l.id] = *l.in
+		w.list[l.id] = summaryOf(*l.in)
 	}
-	daemon := l.in.Config.Labels[labelDaemon]
-	w.seen[l.id] = *l.in
-	w.list[l.id] = summaryOf(*l.in)
+	if w.unsure(daemon, l.id) {
+		return nil
+	}
 	return w.tell(ctx, daemon)
 }
 
