@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/cli/progress"
@@ -57,12 +58,35 @@ func (d *deps) print(c *common, doc any, text func(ui.Theme) string) error {
 
 // on opens the platform of a target for the duration of f.
 func (d *deps) on(ctx context.Context, c *common, t manifest.Target, f func(deploy.Platform) error) error {
+	quiet := d.progressMode(c) == progress.Quiet
+	connected := d.sayLater(quiet, "waiting for "+t.String()+" to answer")
 	p, err := d.open(ctx, d, c, t)
+	connected()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.Close() }() // nothing is pending on the connection any more
 	return f(p)
+}
+
+// patience is how long nothing may be on the screen.
+const patience = 100 * time.Millisecond
+
+// sayLater prints a line on standard error unless the function that it returns is called soon enough.
+func (d *deps) sayLater(quiet bool, line string) (stop func()) {
+	if quiet {
+		return func() {}
+	}
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		fmt.Fprintln(d.streams.Err, line)
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
 }
 
 // knownDaemons refuses names that are not among the candidates.

@@ -27,7 +27,11 @@ type change struct {
 // run shows the progress of a change and ends it: result on standard output, verdicts on standard error.
 func (ch change) run(ctx context.Context, d *deps, c *common, apply func(func(deploy.Event)) (deploy.Report, error)) error {
 	r := d.reporter(c)
+	answered := context.AfterFunc(ctx, func() {
+		r.Event(deploy.Event{Time: d.now(), Kind: deploy.KindInterrupt, Message: "interrupted: finishing or undoing what has begun; once more ends at once"})
+	})
 	report, err := apply(r.Event)
+	answered()
 	r.Close()
 	return ch.finish(ctx, d, c, report, err)
 }

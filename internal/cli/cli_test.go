@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -244,5 +245,51 @@ func TestRenamedStackKeepsAGivenIdentity(t *testing.T) {
 	want := manifest.Deployment{ID: "preview", Name: "given"}
 	if got.Name != "preview" || got.Deployment != want {
 		t.Errorf("got %s %+v", got.Name, got.Deployment)
+	}
+}
+
+func TestStatusFitsItsTerminal(t *testing.T) {
+	doc := output.Status{Time: noon(), Daemons: []deploy.Status{
+		{Daemon: "api", State: deploy.Running, Ready: true, UptimeSeconds: 72, UpToDate: deploy.UpToDateYes, Digest: "sha256:0123456789abcdef"},
+		{Daemon: "db", State: deploy.Gone, NotReady: deploy.NotReadyMissing, UpToDate: deploy.UpToDateNo},
+	}}
+	whole := statusText(ui.Theme{}, doc)
+	tests := []struct {
+		width int
+		want  string
+	}{
+		{0, whole},
+		{100, whole},
+		{70, "DAEMON  STATE    UPTIME  RESTARTS  IMAGE         UP TO DATE\napi     ready    1m12s   0         0123456789ab  yes\ndb      missing  -       0         -             no\n"},
+		{40, "api: ready\ndb: missing, not up to date\n"},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, fittingStatus(ui.Theme{}, doc, tt.width)); diff != "" {
+			t.Errorf("width %d (-want +got):\n%s", tt.width, diff)
+		}
+	}
+}
+
+// TestHabitsNameWhatExists: a hint that names a command or a flag that is none would be worse than no hint.
+func TestHabitsNameWhatExists(t *testing.T) {
+	root := NewReference().Root
+	flags := allFlags(root)
+	for word, habit := range commandHabits() {
+		found, _, err := root.Find(append([]string{"daemon"}, strings.Fields(habit)[0]))
+		if err != nil || found.Name() != strings.Fields(habit)[0] {
+			t.Errorf("%s: there is no command %s", word, habit)
+		}
+		if same, _, err := root.Find([]string{"daemon", word}); err == nil && same.Name() == word {
+			t.Errorf("%s is a command of its own", word)
+		}
+	}
+	for word, habit := range flagHabits() {
+		if flags[word] != nil {
+			t.Errorf("%s is a flag of its own", word)
+		}
+		_, rest, named := strings.Cut(habit, "--")
+		if flag, _, _ := strings.Cut(rest, " "); named && flags[flag] == nil {
+			t.Errorf("%s: there is no flag %s", word, flag)
+		}
 	}
 }

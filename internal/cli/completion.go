@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
+	"github.com/alienplatform/alien-go/internal/cli/progress"
 	"github.com/alienplatform/alien-go/internal/cli/ui"
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/manifest"
@@ -95,6 +96,7 @@ func (d *deps) completeStacks(c *common) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		c.progress = string(progress.Quiet)
 		_ = d.on(ctx, c, t, func(p deploy.Platform) error { // without an answer nothing is offered
 			stacks, err := p.Stacks(ctx)
 			for _, s := range stacks {

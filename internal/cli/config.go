@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,9 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
+	"github.com/alienplatform/alien-go/internal/cli/ui"
+	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/preflight"
 )
 
 // elsewhere marks a flag that environment or configuration has set.
@@ -21,9 +25,11 @@ const elsewhere = "alien-set-elsewhere"
 
 func fromElsewhere(f *pflag.Flag) bool { return f.Annotations[elsewhere] != nil }
 
+const envPrefix = "ALIEN_"
+
 // envName is the variable of a flag: lock-timeout is ALIEN_LOCK_TIMEOUT.
 func envName(flag string) string {
-	return "ALIEN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // configure gives every flag that the command line left alone its value from the environment or the configuration file.
@@ -41,6 +47,25 @@ func (d *deps) configure(cmd *cobra.Command) error {
 		}
 	})
 	return first
+}
+
+// warnOfVariables tells of ALIEN_… variables that are no flag's but nearly. Those that a deployment or a user sets for a
+// daemon are many and mean nothing here, so only what looks like a slip is told.
+func (d *deps) warnOfVariables(c *common, cmd *cobra.Command) {
+	var known []string
+	for _, flag := range names(allFlags(cmd.Root())) {
+		known = append(known, strings.TrimPrefix(envName(flag), envPrefix))
+	}
+	for _, variable := range sorted(d.environ()) {
+		name, value, _ := strings.Cut(variable, "=")
+		word, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || value == "" || slices.Contains(known, word) || preflight.Reserved(name) {
+			continue
+		}
+		if near, ok := manifest.Nearest(word, known); ok && max(len(near), len(word))-min(len(near), len(word)) <= 1 {
+			d.tell(c, fmt.Sprintf("%s is not a setting; did you mean %s?", ui.Plain(name), envPrefix+near))
+		}
+	}
 }
 
 // layered is the precedence of environment over file.
@@ -159,7 +184,7 @@ func (c *config) take(n *yaml.Node, flags map[string]*pflag.Flag) error {
 func allFlags(root *cobra.Command) map[string]*pflag.Flag {
 	all := map[string]*pflag.Flag{}
 	add := func(f *pflag.Flag) {
-		if f.Name != "help" {
+		if f.Name != "help" && f.Name != "version" { // they print, and set nothing
 			all[f.Name] = f
 		}
 	}

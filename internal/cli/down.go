@@ -26,13 +26,14 @@ func newDownCmd(d *deps, c *common) *cobra.Command {
 			"in the manifest does not keep anyone from it. Data of local resources is kept, and named; --delete-data removes it for good.",
 		Example:           "  alien daemon down\n  alien daemon down --stack edge --delete-data",
 		ValidArgsFunction: d.completeDaemons(c),
+		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args
 			return runDown(cmd.Context(), d, c, *o, cmd)
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long each daemon may take to go, the stop grace not counted")
+	addDuration(f, &o.timeout, "timeout", 5*time.Minute, time.Millisecond, "how long each daemon may take to go, the stop grace not counted")
 	f.BoolVar(&o.deleteData, "delete-data", false, "also delete the data of local resources; it cannot be brought back")
 	addLockTimeout(f, &o.lockTimeout)
 	explicit(cmd, "delete-data")
@@ -40,7 +41,7 @@ func newDownCmd(d *deps, c *common) *cobra.Command {
 }
 
 func addLockTimeout(f *pflag.FlagSet, value *time.Duration) {
-	f.DurationVar(value, "lock-timeout", 0, "how long to wait while somebody else changes the stack; 0 fails at once, naming who it is")
+	addDuration(f, value, "lock-timeout", 0, 0, "how long to wait while somebody else changes the stack; 0 fails at once, naming who it is")
 }
 
 func runDown(ctx context.Context, d *deps, c *common, o downOptions, cmd *cobra.Command) error {

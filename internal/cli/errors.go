@@ -53,7 +53,7 @@ func asFailure(ctx context.Context, err error) *failure {
 	}
 	g := *f
 	g.exit, g.code = SignalCode(signal), string(deploy.Interrupted)
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || f.code == string(deploy.EngineUnreachable) { // it was not waited for to the end
 		g.message, g.hint = deploy.Interrupt{Signal: signal}.Error(), ""
 	}
 	return &g

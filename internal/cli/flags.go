@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -130,18 +131,33 @@ func (w *word) Set(s string) error {
 
 // invalidValue is wrong usage of a flag's value, wherever that came from.
 func invalidValue(origin string, f *pflag.Flag, value string, err error) error {
-	hint := ""
+	return usagef(valueHint(f, value), "%s: cannot use %q: %v", origin, value, expected(f, err))
+}
+
+func valueHint(f *pflag.Flag, value string) string {
 	if w, ok := f.Value.(*word); ok {
-		hint = didYouMean(value, w.allowed)
+		return wordHint(f.Name, value, w.allowed)
 	}
-	return usagef(hint, "%s: cannot use %q: %v", origin, value, expected(f, err))
+	if _, err := strconv.Atoi(value); err == nil && f.Value.Type() == "duration" && value != "0" {
+		return "did you mean " + strings.TrimPrefix(value, "-") + "s?"
+	}
+	return ""
+}
+
+// wordHint also knows a platform by its short name, and a runtime that was taken for one.
+func wordHint(flag, value string, allowed []string) string {
+	switch {
+	case flag == "platform" && value == "k8s":
+		return `did you mean "kubernetes"?`
+	case flag == "platform" && (value == "docker" || value == "process"):
+		return "use --runtime " + value
+	}
+	return didYouMean(value, allowed)
 }
 
 // expected says what a flag takes; what the parser has to say about it is meant for programmers.
 func expected(f *pflag.Flag, err error) string {
 	switch f.Value.Type() {
-	case "duration":
-		return "it takes a duration such as 90s, 5m or 1h30m"
 	case "bool":
 		return "it takes true or false"
 	case "int":

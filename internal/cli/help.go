@@ -63,7 +63,7 @@ func newHelpCmd() *cobra.Command {
 					parent = found
 				}
 				unknown := args[len(args)-max(len(rest), 1)]
-				return usagef(orHelp(didYouMean(unknown, childNames(parent)), parent), "unknown command %q for %q", unknown, parent.CommandPath())
+				return usagef(commandHint(parent, unknown), "unknown command %q for %q", unknown, parent.CommandPath())
 			}
 			found.InitDefaultHelpFlag()
 			return found.Help()

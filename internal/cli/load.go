@@ -108,7 +108,24 @@ func (d *deps) manifestSource(c *common) (*source, error) {
 	}
 	path, err := findManifest()
 	s.Path = path
+	if err == nil {
+		d.tellUnread(c, path)
+	}
 	return s, err
+}
+
+// tellUnread names the manifests beside the one that was found, so that nobody edits one and deploys the other.
+func (d *deps) tellUnread(c *common, path string) {
+	for _, name := range []string{"alien.yaml", "alien.yml", "alien.json"} {
+		if other := filepath.Join(filepath.Dir(path), name); other != path && isFile(other) {
+			d.tell(c, fmt.Sprintf("%s is read, and %s beside it is not; --file names one", path, name))
+		}
+	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 // maxStdin bounds what is kept of standard input; the loader refuses anything near it as too large.

@@ -31,6 +31,7 @@ func newLogsCmd(d *deps, c *common) *cobra.Command {
 			"through restarts and replacements, which it marks.",
 		Example:           "  alien daemon logs\n  alien daemon logs -f --tail 20 connector\n  alien daemon logs --since 10m -o json",
 		ValidArgsFunction: d.completeDaemons(c),
+		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args
 			return runLogs(cmd.Context(), d, c, *o, cmd)

@@ -27,7 +27,7 @@ type ExitCode struct {
 // NewReference gives the command tree, not to be run, and the tables that go with it.
 func NewReference() Reference {
 	streams := Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}
-	d := &deps{streams: streams, env: os.LookupEnv, now: time.Now, open: openPlatform}
+	d := &deps{streams: streams, env: os.LookupEnv, environ: os.Environ, now: time.Now, open: openPlatform}
 	return Reference{Root: newRootCmd(d, &common{}), Codes: ownCodes(), ExitCodes: []ExitCode{
 		{[]int{exitOK}, "done; for `status`: every daemon is ready"},
 		{[]int{exitFailed}, "an operation failed"},

@@ -29,7 +29,7 @@ func newRestartCmd(d *deps, c *common) *cobra.Command {
 			if len(args) == 0 {
 				return usagef("name them: alien daemon restart DAEMON…", "restart needs at least one daemon")
 			}
-			return nil
+			return daemonNames(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args
@@ -37,7 +37,7 @@ func newRestartCmd(d *deps, c *common) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long each daemon may take to become ready, the stop grace not counted")
+	addDuration(f, &o.timeout, "timeout", 5*time.Minute, time.Millisecond, "how long each daemon may take to become ready, the stop grace not counted")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait until the daemons are ready")
 	addLockTimeout(f, &o.lockTimeout)
 	return cmd

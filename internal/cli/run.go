@@ -24,13 +24,14 @@ import (
 type deps struct {
 	streams Streams
 	env     func(string) (string, bool)
+	environ func() []string
 	now     func() time.Time
 	open    func(context.Context, *deps, *common, manifest.Target) (deploy.Platform, error)
 }
 
 // Run runs one command line, without the program's name, and gives the exit code.
 func Run(ctx context.Context, streams Streams, args []string) int {
-	d := &deps{streams: streams, env: os.LookupEnv, now: time.Now, open: openPlatform}
+	d := &deps{streams: streams, env: os.LookupEnv, environ: os.Environ, now: time.Now, open: openPlatform}
 	c := &common{}
 	root := newRootCmd(d, c)
 	root.SetArgs(args)
@@ -50,13 +51,22 @@ func newRootCmd(d *deps, c *common) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Flags come from the command line, then ALIEN_… variables, then the configuration file.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return d.configure(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := d.configure(cmd); err != nil {
+				return err
+			}
+			d.warnOfVariables(c, cmd)
+			return nil
+		},
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetIn(d.streams.In)
 	root.SetOut(d.streams.Out)
 	root.SetErr(d.streams.Err)
 	root.SetFlagErrorFunc(flagError)
+	root.Version = buildInfo().version
+	root.SetVersionTemplate(versionText(versionDocument()))
+	root.Flags().Bool("version", false, "print which build this is")
 	c.addRootFlags(root)
 	root.AddCommand(newDaemonCmd(d, c), newSchemaCmd(d, c), newExplainCmd(d, c), newVersionCmd(d, c), newCompletionCmd(d, c))
 	group(root)
@@ -78,7 +88,7 @@ func group(cmd *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		return usagef(orHelp(didYouMean(args[0], childNames(cmd)), cmd), "unknown command %q for %q", args[0], cmd.CommandPath())
+		return usagef(commandHint(cmd, args[0]), "unknown command %q for %q", args[0], cmd.CommandPath())
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return usagef(orHelp("", cmd), "%q needs a command: %s", cmd.CommandPath(), strings.Join(childNames(cmd), ", "))
@@ -108,11 +118,10 @@ func orHelp(hint string, cmd *cobra.Command) string {
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "" {
-		return usagef(orHelp("", cmd), "unknown flag -%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
+		return usagef(flagHint(cmd, unknown.GetSpecifiedName()), "unknown flag -%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
 	}
 	if errors.As(err, &unknown) {
-		hint := didYouMean(unknown.GetSpecifiedName(), flagNames(cmd))
-		return usagef(orHelp(strings.Replace(hint, `"`, `"--`, 1), cmd), "unknown flag --%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
+		return usagef(flagHint(cmd, unknown.GetSpecifiedName()), "unknown flag --%s for %q", unknown.GetSpecifiedName(), cmd.CommandPath())
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

@@ -29,6 +29,7 @@ func newStatusCmd(d *deps, c *common) *cobra.Command {
 			"only the stack's name; where the manifest has mistakes or is not there, it is unknown whether a daemon is up to date.",
 		Example:           "  alien daemon status\n  alien daemon status --watch\n  alien daemon status --stack edge -o json",
 		ValidArgsFunction: d.completeDaemons(c),
+		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args
 			return runStatus(cmd.Context(), d, c, *o, cmd)
@@ -56,7 +57,7 @@ func runStatus(ctx context.Context, d *deps, c *common, o statusOptions, cmd *co
 		if err != nil {
 			return err
 		}
-		if err := d.print(c, doc, func(t ui.Theme) string { return statusText(t, doc) }); err != nil {
+		if err := d.print(c, doc, func(t ui.Theme) string { return fittingStatus(t, doc, d.width()) }); err != nil {
 			return err
 		}
 		return statusError(doc)
@@ -134,6 +135,32 @@ func statusError(doc output.Status) error {
 		}
 	}
 	return &failure{exit: exitNotReady, code: codeUnready, message: "not ready: " + nameList(names), shown: true, silent: true}
+}
+
+// fittingStatus is the table where a terminal of that width has room for it, the table without its empty columns where
+// that fits, and else a line per daemon. Width 0 is no terminal, and gets the whole table.
+func fittingStatus(t ui.Theme, doc output.Status, width int) string {
+	whole := statusText(t, doc)
+	if width == 0 || len(doc.Daemons) == 0 || fits(whole, width) {
+		return whole
+	}
+	if narrower := t.Table(ui.Informative(statusTable(t, doc))); fits(narrower, width) {
+		return narrower
+	}
+	var b strings.Builder
+	for _, s := range doc.Daemons {
+		b.WriteString(statusLine(t, s) + "\n")
+	}
+	return b.String()
+}
+
+func fits(text string, width int) bool {
+	for line := range strings.Lines(text) {
+		if ui.Width(strings.TrimSuffix(line, "\n")) > width {
+			return false
+		}
+	}
+	return true
 }
 
 func statusText(t ui.Theme, doc output.Status) string {

@@ -26,6 +26,12 @@ func terminalSize(w io.Writer) (width, height int, ok bool) {
 	return width, height, true
 }
 
+// width is that of the terminal that gets the result, 0 where there is none.
+func (d *deps) width() int {
+	w, _, _ := terminalSize(d.streams.Out)
+	return w
+}
+
 // isTerminal says whether a person reads w.
 func isTerminal(w io.Writer) bool {
 	_, _, ok := terminalSize(w)

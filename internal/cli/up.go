@@ -29,6 +29,7 @@ func newUpCmd(d *deps, c *common) *cobra.Command {
 			"An update that does not become ready is undone. With names only those daemons are touched, and nothing is removed.",
 		Example:           "  alien daemon up\n  alien daemon up connector --pull always\n  alien daemon up --dry-run -o json",
 		ValidArgsFunction: d.completeDaemons(c),
+		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args
 			return runUp(cmd.Context(), d, c, *o, cmd)
@@ -36,7 +37,7 @@ func newUpCmd(d *deps, c *common) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long each daemon may take to become ready, the stop grace not counted")
+	addDuration(f, &o.timeout, "timeout", 5*time.Minute, time.Millisecond, "how long each daemon may take to become ready, the stop grace not counted")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait until the daemons are ready")
 	f.BoolVar(&o.noPrune, "no-prune", false, "keep running daemons that have left the manifest")
 	f.BoolVar(&o.noRollback, "no-rollback", false, "leave an update that does not become ready as it is")

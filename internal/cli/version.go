@@ -41,13 +41,17 @@ func newVersionCmd(d *deps, c *common) *cobra.Command {
 		Short: "Print which build this is",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := buildInfo()
-			doc := output.Version{
-				Head: output.NewHead(output.KindVersion), Version: b.version, Commit: b.commit, Date: b.date,
-				Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-			}
+			doc := versionDocument()
 			return d.print(c, doc, func(ui.Theme) string { return versionText(doc) })
 		},
+	}
+}
+
+func versionDocument() output.Version {
+	b := buildInfo()
+	return output.Version{
+		Head: output.NewHead(output.KindVersion), Version: b.version, Commit: b.commit, Date: b.date,
+		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}
 }
 

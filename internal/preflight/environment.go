@@ -48,7 +48,7 @@ func checkEnvNames(r *report) {
 // checkReservedNames keeps users from variables that are ours to set.
 func checkReservedNames(r *report) {
 	r.eachEnv(func(e manifest.Env, path string) {
-		if !reserved(e.Name) {
+		if !Reserved(e.Name) {
 			return
 		}
 		hint := "choose another name"
@@ -59,9 +59,9 @@ func checkReservedNames(r *report) {
 	})
 }
 
-// reserved is set R of the runtime environment without the names that are the user's: the six that tune a command
+// Reserved is set R of the runtime environment without the names that are the user's: the six that tune a command
 // receiver, and those of clouds, because none of them is injected here.
-func reserved(name string) bool {
+func Reserved(name string) bool {
 	if strings.HasPrefix(name, "ALIEN_BINDING_") {
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -81,9 +82,14 @@ func toYAML(b []byte) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// blockStyle drops the JSON look; the encoder then quotes only where a plain word would mean something else.
+// blockStyle drops the JSON look; the encoder then quotes only where a plain word would mean something else. It thinks of
+// YAML 1.2, and many readers still take yes and no for booleans.
 func blockStyle(n *yaml.Node) {
 	n.Style = 0
+	switch strings.ToLower(n.Value) {
+	case "yes", "no", "on", "off", "y", "n":
+		n.Style = yaml.DoubleQuotedStyle
+	}
 	for _, c := range n.Content {
 		blockStyle(c)
 	}

@@ -121,7 +121,7 @@ func (s schemas) object(t reflect.Type) map[string]any {
 	properties, required := map[string]any{}, []string{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous || name == "-" {
+		if f.Anonymous || name == "-" || !f.IsExported() {
 			continue
 		}
 		properties[name] = s.field(f)

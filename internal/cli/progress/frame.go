@@ -10,7 +10,7 @@ import (
 )
 
 // Frame draws the model: one line per daemon, none longer than width, no more of them than height. Where they do not all
-// fit, those that are still going on come first and the last line counts the rest.
+// fit, failures and those that are still going on come first, and the last line counts the rest.
 func (m *Model) Frame(now time.Time, width, height int, theme ui.Theme) []string {
 	rows, hidden := fitting(m.rows, height)
 	name, words := 0, 0
@@ -25,9 +25,19 @@ func (m *Model) Frame(now time.Time, width, height int, theme ui.Theme) []string
 		lines = append(lines, ui.Fit(line, width))
 	}
 	if hidden > 0 {
-		lines = append(lines, ui.Fit(theme.Dim(fmt.Sprintf("  … and %d more", hidden)), width))
+		lines = append(lines, ui.Fit(theme.Dim(fmt.Sprintf("  … and %d more; %d of %d done", hidden, m.done(), len(m.rows))), width))
 	}
 	return lines
+}
+
+func (m *Model) done() int {
+	n := 0
+	for i := range m.rows {
+		if !m.rows[i].to.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *row) mark(theme ui.Theme) string {

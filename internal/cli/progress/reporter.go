@@ -3,6 +3,7 @@ package progress
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -146,7 +147,10 @@ func (s *screen) draw(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	width, height := s.size()
-	frame := s.model.Frame(now, width, height-1, s.theme)
+	s.show(s.model.Frame(now, width, height-1, s.theme))
+}
+
+func (s *screen) show(frame []string) {
 	if len(s.notes) == 0 && slices.Equal(frame, s.shown) {
 		return
 	}
@@ -154,7 +158,11 @@ func (s *screen) draw(now time.Time) {
 	s.shown, s.notes = frame, nil
 }
 
+// Close shows every row, also where they do not all fit: at the end they may scroll.
 func (s *screen) Close() {
 	s.loop.end()
-	s.draw(time.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	width, _ := s.size()
+	s.show(s.model.Frame(time.Now(), width, math.MaxInt, s.theme))
 }
