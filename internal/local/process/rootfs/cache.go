@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,21 +55,23 @@ func openCache(dir string) (*cache, error) {
 		return nil, fmt.Errorf("cannot tell where images are kept: %w", err)
 	}
 	c := &cache{dir: dir, inUse: map[string]*lock{}}
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
+	if _, err := c.stat(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, c.trouble(err)
 	}
-	if !ours(info) {
-		return nil, &deploy.Problem{
+	return c, nil
+}
+
+// stat looks at the directory, which must be ours.
+func (c *cache) stat() (fs.FileInfo, error) {
+	info, err := os.Stat(c.dir)
+	if err == nil && !ours(info) {
+		err = &deploy.Problem{
 			Reason:  deploy.OperationFailed,
-			Message: fmt.Sprintf("the image cache %s belongs to another user", dir),
+			Message: fmt.Sprintf("the image cache %s belongs to another user", c.dir),
 			Hint:    "set XDG_CACHE_HOME to a directory of your own",
 		}
 	}
-	return c, nil
+	return info, err
 }
 
 // prepare makes the folders. Only we may look into them: files in there have other owners and set-user-id bits.
@@ -76,7 +79,7 @@ func (c *cache) prepare() error {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return c.trouble(err)
 	}
-	info, err := os.Stat(c.dir)
+	info, err := c.stat()
 	if err == nil && info.Mode().Perm() != 0o700 {
 		err = os.Chmod(c.dir, 0o700)
 	}
@@ -196,6 +199,9 @@ func (c *cache) lookup(ref oci.Reference) (record, bool) {
 func (c *cache) remember(ref oci.Reference, id, digest string) error {
 	for _, name := range []string{ref.Named.String(), ref.Named.Name() + "@" + digest} {
 		data, err := json.Marshal(record{name, id, digest})
+		if have, readErr := os.ReadFile(c.refPath(name)); readErr == nil && bytes.Equal(have, data) {
+			continue // also where nothing can be written
+		}
 		if err == nil {
 			err = replaceFile(c.refPath(name), data)
 		}

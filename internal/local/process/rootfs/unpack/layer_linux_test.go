@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -394,6 +395,47 @@ func TestMetadataAsRoot(t *testing.T) {
 		if _, err := unix.Getxattr(filepath.Join(s.root, "d/f"), name, value); err == nil {
 			t.Errorf("it has %s", name)
 		}
+	}
+}
+
+// While a layer is unpacked somebody swaps one of its directories for a link that leads out. It may fail, or be right.
+func TestSwappedDirectories(t *testing.T) {
+	s := newSandbox(t)
+	must(t, os.Mkdir(filepath.Join(s.root, "d"), 0o755))
+	must(t, os.Symlink("../outside", filepath.Join(s.root, "l")))
+	var items []item
+	for i := range 200 {
+		items = append(items, file(fmt.Sprintf("d/f%d", i), "x"), dir(fmt.Sprintf("d/e%d", i)), file("other", "y"), file("d/.wh.secret", ""))
+	}
+	content := pack(t, items...)
+	var swaps atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		d, l := filepath.Join(s.root, "d"), filepath.Join(s.root, "l")
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if unix.Renameat2(unix.AT_FDCWD, d, unix.AT_FDCWD, l, unix.RENAME_EXCHANGE) == nil {
+					swaps.Add(1)
+				}
+			}
+		}
+	}()
+	failures := 0
+	for range 200 {
+		if s.apply(t, content) != nil {
+			failures++
+		}
+	}
+	t.Logf("%d swaps, %d of 200 failed", swaps.Load(), failures)
+	close(stop)
+	<-stopped
+	s.untouched(t)
+	if swaps.Load() == 0 {
+		t.Error("nothing was swapped")
 	}
 }
 
