@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	dockerimage "github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,11 +32,16 @@ func (e *engineUnderTest) condition(cond string) (bool, error) {
 	if cond != "docker" {
 		return false, fmt.Errorf("unknown condition %q", cond)
 	}
-	e.once.Do(e.connect)
-	if in, _ := strconv.ParseBool(os.Getenv("CI")); in && e.err != nil {
+	answers := e.answers()
+	if in, _ := strconv.ParseBool(os.Getenv("CI")); in && !answers {
 		return false, fmt.Errorf("in CI no script is skipped, and no Docker engine answers: %w", e.err)
 	}
-	return e.err == nil, nil
+	return answers, nil
+}
+
+func (e *engineUnderTest) answers() bool {
+	e.once.Do(e.connect)
+	return e.err == nil
 }
 
 func (e *engineUnderTest) connect() {
@@ -102,6 +108,21 @@ func (e *engineUnderTest) image(ts *testscript.TestScript, neg bool, args []stri
 	ref, err := testbed.LoadImage(ctx, e.api, testbed.Variant(args[1]))
 	ts.Check(err)
 	ts.Setenv(args[0], ref)
+}
+
+// archive writes an image that no engine has, as an archive: archive oci-archive FILE.
+func (e *engineUnderTest) archive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: archive docker-archive|oci|oci-archive FILE")
+	}
+	img, err := testbed.BuildImage(testbed.Plain.Salted(ts.Getenv("STACK") + args[0]))
+	ts.Check(err)
+	ts.Check(testbed.WriteArchive(testbed.ArchiveKind(args[0]), ts.MkAbs(args[1]), img))
+	digest, err := img.ConfigName()
+	ts.Check(err)
+	ts.Defer(func() { // what up has loaded
+		_, _ = e.api.ImageRemove(context.Background(), digest.String(), dockerimage.RemoveOptions{Force: true})
+	})
 }
 
 // crash kills a daemon's process from outside, as a crash would: crash DAEMON.

@@ -18,6 +18,12 @@ func TestMain(m *testing.M) {
 // TestScripts runs every script: what a user types, and what he then sees.
 func TestScripts(t *testing.T) {
 	engine := &engineUnderTest{}
+	documents := &kinds{seen: map[string]bool{}}
+	t.Cleanup(func() { // the scripts run in parallel, and end before this
+		if flag.Lookup("test.run").Value.String() == "" && engine.answers() && !t.Failed() {
+			documents.assertAll(t)
+		}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "scripts"),
 		UpdateScripts:       *update,
@@ -28,13 +34,14 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,
 			"norm":        norm,
-			"valid":       valid,
+			"valid":       documents.valid,
 			"signal":      signalBackground,
 			"eventually":  eventually,
 			"listeners":   listeners,
 			"connections": connections,
 			"stack":       engine.stack,
 			"image":       engine.image,
+			"archive":     engine.archive,
 			"crash":       engine.crash,
 			"container":   engine.container,
 		},

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -84,7 +87,7 @@ func volatile() []replacement {
 
 // valid holds JSON against the schema that `alien schema output` prints, and lets nothing through that the schema does not
 // know: valid stdout, or valid -lines stdout for a stream of documents.
-func valid(ts *testscript.TestScript, neg bool, args []string) {
+func (k *kinds) valid(ts *testscript.TestScript, neg bool, args []string) {
 	lines := len(args) == 2 && args[0] == "-lines"
 	if neg || len(args) != 1 && !lines {
 		ts.Fatalf("usage: valid [-lines] FILE")
@@ -102,6 +105,38 @@ func valid(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if err := schema.Validate(instance); err != nil {
 			ts.Fatalf("not as the schema says: %v\n%s", err, document)
+		}
+		k.add(instance)
+	}
+}
+
+// kinds are the kinds of documents that scripts have held against the schema.
+type kinds struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (k *kinds) add(document any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if kind, ok := document.(map[string]any)["kind"].(string); ok {
+		k.seen[kind] = true
+	}
+}
+
+// assertAll holds that there was a document of every kind. It means something only where every script ran.
+func (k *kinds) assertAll(t *testing.T) {
+	var schema struct {
+		OneOf []struct {
+			Ref string `json:"$ref"`
+		} `json:"oneOf"`
+	}
+	if err := json.Unmarshal(output.Schema(), &schema); err != nil || len(schema.OneOf) == 0 {
+		t.Fatalf("cannot read the kinds of the schema: %v", err)
+	}
+	for _, one := range schema.OneOf {
+		if kind := path.Base(one.Ref); !k.seen[kind] {
+			t.Errorf("no script holds a document of the kind %s against the schema", kind)
 		}
 	}
 }

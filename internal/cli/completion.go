@@ -67,45 +67,73 @@ func completionScript(root *cobra.Command, shell string) (string, error) {
 func (d *deps) completeDaemons(c *common) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		_ = d.configure(cmd) // a shell completes without it running
-		var offered []string
-		s, err := d.manifestSource(c)
-		if err != nil || c.file == "-" {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		stack, _ := s.load([]manifest.Platform{})
-		if stack == nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		for _, daemon := range stack.Daemons {
-			if !slices.Contains(args, daemon.Name) {
-				offered = append(offered, daemon.Name)
-			}
-		}
-		return offered, cobra.ShellCompDirectiveNoFileComp
+		return without(d.declaredDaemons(c), args), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completeExisting offers, where --stack names a stack without a manifest, the daemons that it has on the target.
+func (d *deps) completeExisting(c *common) cobra.CompletionFunc {
+	declared := d.completeDaemons(c)
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		_ = d.configure(cmd)
+		if c.stack == "" || c.file != "" {
+			return declared(cmd, args, word)
+		}
+		var names []string
+		d.askTarget(cmd, c, func(ctx context.Context, p deploy.Platform) error {
+			o, err := p.Observe(ctx, c.stack, nil)
+			for _, daemon := range o.Daemons {
+				names = append(names, daemon.Daemon)
+			}
+			return err
+		})
+		return without(names, args), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// declaredDaemons are the names in the manifest.
+func (d *deps) declaredDaemons(c *common) []string {
+	s, err := d.manifestSource(c)
+	if err != nil || c.file == "-" {
+		return nil
+	}
+	stack, _ := s.load([]manifest.Platform{})
+	if stack == nil {
+		return nil
+	}
+	return (&checked{stack: stack}).daemonNames()
+}
+
+func without(names, taken []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(taken, name) })
 }
 
 // completeStacks offers the stacks that run on the target.
 func (d *deps) completeStacks(c *common) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
-		defer cancel()
 		_ = d.configure(cmd)
-		var offered []string
-		t, err := d.target(cmd, c, nil)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		c.progress = string(progress.Quiet)
-		_ = d.on(ctx, c, t, func(p deploy.Platform) error { // without an answer nothing is offered
+		var names []string
+		d.askTarget(cmd, c, func(ctx context.Context, p deploy.Platform) error {
 			stacks, err := p.Stacks(ctx)
 			for _, s := range stacks {
-				offered = append(offered, s.Name)
+				names = append(names, s.Name)
 			}
 			return err
 		})
-		return offered, cobra.ShellCompDirectiveNoFileComp
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// askTarget asks the target for what is offered. Without an answer in time nothing is.
+func (d *deps) askTarget(cmd *cobra.Command, c *common, ask func(context.Context, deploy.Platform) error) {
+	t, err := d.target(cmd, c, nil)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	defer cancel()
+	c.progress = string(progress.Quiet)
+	_ = d.on(ctx, c, t, func(p deploy.Platform) error { return ask(ctx, p) }) // a shell is not the place for errors
 }
 
 func completeFlag(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {

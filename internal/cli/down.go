@@ -25,7 +25,7 @@ func newDownCmd(d *deps, c *common) *cobra.Command {
 		Long: "Stops every daemon of the stack within its stop grace and removes it. It needs only the stack's name, so a mistake " +
 			"in the manifest does not keep anyone from it. Data of local resources is kept, and named; --delete-data removes it for good.",
 		Example:           "  alien daemon down\n  alien daemon down --stack edge --delete-data",
-		ValidArgsFunction: d.completeDaemons(c),
+		ValidArgsFunction: d.completeExisting(c),
 		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args

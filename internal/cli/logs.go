@@ -30,7 +30,7 @@ func newLogsCmd(d *deps, c *common) *cobra.Command {
 		Long: "Prints the output of the stack's daemons, each line with its daemon's name, the oldest first. With --follow it goes on " +
 			"through restarts and replacements, which it marks.",
 		Example:           "  alien daemon logs\n  alien daemon logs -f --tail 20 connector\n  alien daemon logs --since 10m -o json",
-		ValidArgsFunction: d.completeDaemons(c),
+		ValidArgsFunction: d.completeExisting(c),
 		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args

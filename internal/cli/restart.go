@@ -24,7 +24,7 @@ func newRestartCmd(d *deps, c *common) *cobra.Command {
 		Long: "Restarts daemons as they are: nothing of the manifest is applied, and nothing is recreated. " +
 			"To apply the manifest use up.",
 		Example:           "  alien daemon restart connector",
-		ValidArgsFunction: d.completeDaemons(c),
+		ValidArgsFunction: d.completeExisting(c),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("name them: alien daemon restart DAEMON…", "restart needs at least one daemon")

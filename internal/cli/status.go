@@ -28,7 +28,7 @@ func newStatusCmd(d *deps, c *common) *cobra.Command {
 		Long: "Shows every daemon of the stack that exists or should exist. The exit code is 0 when all of them are ready, else 4. It needs " +
 			"only the stack's name; where the manifest has mistakes or is not there, it is unknown whether a daemon is up to date.",
 		Example:           "  alien daemon status\n  alien daemon status --watch\n  alien daemon status --stack edge -o json",
-		ValidArgsFunction: d.completeDaemons(c),
+		ValidArgsFunction: d.completeExisting(c),
 		Args:              daemonNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.daemons = args

@@ -58,7 +58,7 @@ func Load(t testing.TB, api *client.Client, v Variant) string {
 
 // LoadImage is Load for programs that are no tests.
 func LoadImage(ctx context.Context, api *client.Client, v Variant) (string, error) {
-	img, err := build(v)
+	img, err := BuildImage(v)
 	if err != nil {
 		return "", err
 	}
@@ -100,14 +100,15 @@ func load(ctx context.Context, api *client.Client, ref string, img v1.Image) err
 // Build makes an image in memory; the same variant always gives the same bytes.
 func Build(t testing.TB, v Variant) v1.Image {
 	t.Helper()
-	img, err := build(v)
+	img, err := BuildImage(v)
 	if err != nil {
 		t.Fatalf("cannot build image %s: %v", v, err)
 	}
 	return img
 }
 
-func build(v Variant) (v1.Image, error) {
+// BuildImage is Build where there is no test to fail.
+func BuildImage(v Variant) (v1.Image, error) {
 	kind, salt, _ := strings.Cut(string(v), "+")
 	cfg := v1.Config{Entrypoint: []string{"/daemon"}, Cmd: []string{"run"}, Env: []string{"PATH=/"}}
 	arch := runtime.GOARCH
