@@ -49,7 +49,7 @@ func (s *step) waits() bool {
 func (s *step) act(ctx context.Context) {
 	switch {
 	case s.change.Blocked != "":
-		s.fail(ctx, newVerdict(s.change.Daemon, NameTaken, s.change.Blocked, ""))
+		s.unprepared(ctx, s.change.problem)
 	case s.change.Action == Delete:
 		s.remove(ctx, 0)
 	case s.change.Action == Unchanged:
@@ -122,7 +122,7 @@ func (s *step) weigh(ctx context.Context) error {
 	if o, ok := s.fresh(ctx, s.old.Observation); ok {
 		s.old.Observation = o
 	}
-	if rest := s.unsettled(); rest > 0 {
+	if rest := min(s.unsettled(), s.budget.remaining()); rest > 0 {
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}

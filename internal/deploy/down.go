@@ -21,16 +21,23 @@ type DownOptions struct {
 func Down(ctx context.Context, p Platform, stack string, opts DownOptions, sink func(Event)) (Report, error) {
 	events := newBus(sink)
 	defer events.close()
-	plan, _, err := previewDown(ctx, p, stack, opts)
+	plan, o, err := previewDown(ctx, p, stack, opts)
 	if err != nil {
 		return Report{}, because(ctx, err)
 	}
 	r := newRun(p, stack, events, opts.Timeout)
-	if plan.Empty() {
+	nothing := func() (Report, error) {
 		events.emit(Event{Kind: KindPlan, Plan: &plan})
 		return reportOf(plan, nil), nil
 	}
-	return r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
+	opts.Begin.Command = "down"
+	switch {
+	case plan.Empty() && !o.Unclean:
+		return nothing()
+	case plan.Empty():
+		opts.Begin.LockTimeout = 0 // nothing is worth waiting for
+	}
+	report, err := r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
 		plan, o, err := previewDown(ctx, p, stack, opts)
 		if err != nil {
 			return Report{}, because(ctx, err)
@@ -45,6 +52,10 @@ func Down(ctx context.Context, p Platform, stack string, opts DownOptions, sink 
 		}
 		return report, err
 	})
+	if plan.Empty() && lockHeld(err) {
+		return nothing() // whoever has the lock has cleared up
+	}
+	return report, err
 }
 
 func previewDown(ctx context.Context, p Platform, stack string, opts DownOptions) (Plan, Observed, error) {

@@ -24,6 +24,7 @@ func (f *fake) Begin(ctx context.Context, _ string, opts BeginOptions) (Session,
 		return nil, &Problem{Reason: LockHeld, Message: "held"}
 	}
 	f.locked, f.lost, f.lostAt = true, make(chan struct{}), time.Time{}
+	f.unclean, f.command = false, opts.Command
 	if f.key == nil {
 		f.key = opts.Key
 	}

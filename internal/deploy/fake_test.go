@@ -32,7 +32,10 @@ type fake struct {
 	lostAt   time.Time
 	nextID   int
 	running  sync.WaitGroup
-	blind    bool          // the watch ends with an error
+	blind    bool // the watch ends with an error
+	unclean  bool // until the next begin
+	broke    map[string]*Problem
+	command  string        // of the last begin
 	active   int           // prepares under way
 	peak     int           // the most there were
 	slowPrep time.Duration // what a prepare takes
@@ -245,9 +248,11 @@ func (f *fake) Observe(ctx context.Context, _ string, ws []workload.Workload) (O
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o := Observed{Key: f.key, Taken: f.taken, Images: map[string]string{}, Data: f.data}
+	o := Observed{Key: f.key, Taken: f.taken, Images: map[string]string{}, Data: f.data, Unclean: f.unclean, Unresolved: f.broke}
 	for _, w := range ws {
-		o.Images[w.Image] = "sha256:" + w.Image
+		if f.broke[w.Image] == nil {
+			o.Images[w.Image] = "sha256:" + w.Image
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.daemons)) {
 		d := f.daemons[name]

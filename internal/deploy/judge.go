@@ -95,7 +95,7 @@ func (j *judge) follow(o Observation, at time.Time) {
 		j.running = at
 	}
 	if o.LastExit != nil && (j.exit == nil || !o.LastExit.unknown()) {
-		j.exit = o.LastExit
+		j.exit = o.LastExit.after(j.exit)
 	}
 	if p := o.Probe; p != nil && p.Code != 0 && (j.last.Probe == nil || !j.last.Probe.At.Equal(p.At)) {
 		j.probes++

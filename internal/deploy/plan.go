@@ -28,8 +28,10 @@ type Change struct {
 	// Resume says, of an unchanged daemon, that its last update was never confirmed: what runs is what should run, and
 	// Apply only waits until it is ready and then drops the kept previous instance, or goes back to it.
 	Resume bool `json:"resume,omitempty"`
-	// Blocked is why the change cannot be made at all (the name is taken); Apply turns it into a verdict.
-	Blocked string `json:"blocked,omitempty"`
+	// Blocked is why the change cannot be made at all (the name is taken), or why it cannot be told whether there is one
+	// (the registry does not answer); Apply turns it into a verdict.
+	Blocked string   `json:"blocked,omitempty"`
+	problem *Problem // that Blocked is about
 }
 
 // Cause is one difference between what runs and what should.
@@ -63,6 +65,7 @@ const (
 	CauseForced     = "forced"     // --force-recreate
 	CauseManifest   = "manifest"   // it is not in the manifest
 	CauseRecord     = "record"     // what it was made from is not recorded on it, or not readable
+	CauseUnresolved = "unresolved" // of a status: what the image stands for now could not be found out; New says why
 )
 
 // PlanOptions narrows or widens what a plan does.

@@ -33,7 +33,7 @@ func SpecCauses(w workload.Workload, d Daemon, images map[string]string) []Cause
 	if known && d.ImageID != "" && now != d.ImageID && !hasPath(causes, CauseImage) {
 		causes = append(causes, Cause{Path: CauseImage, Kind: Changed, Old: shortDigest(d.ImageID), New: shortDigest(now)})
 	}
-	return causes
+	return append(causes, d.Drift...)
 }
 
 // fieldCauses compares what was recorded with what should be. The hash decides; the fields only explain it.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -81,9 +82,24 @@ func changeOf(w workload.Workload, d Daemon, exists bool, o Observed, opts PlanO
 		c.Resume, c.Causes = true, []Cause{{Path: CauseUnfinished}}
 	}
 	if other := o.Taken[w.Daemon]; other != "" && c.Action != Unchanged {
-		c.Blocked = fmt.Sprintf("the name %s is taken by %s", w.Name(), other)
+		c.block(&Problem{Reason: NameTaken, Message: fmt.Sprintf("the name %s is taken by %s", w.Name(), other)})
+	}
+	if p := o.unresolved(w); p != nil && c.Action == Unchanged { // else preparing it tells
+		c.block(p)
 	}
 	return c
+}
+
+// block records why a change cannot be made.
+func (c *Change) block(p *Problem) { c.Blocked, c.problem = p.Error(), p }
+
+// unresolved is why it cannot be told whether the workload's image is the one that runs; nil where that can be, or is
+// not asked.
+func (o Observed) unresolved(w workload.Workload) *Problem {
+	if _, known := o.Images[w.Image]; known && w.PullPolicy != manifest.PullAlways {
+		return nil
+	}
+	return o.Unresolved[w.Image]
 }
 
 // prune deletes what left the manifest.

@@ -97,6 +97,8 @@ func (c Cause) String() string {
 		return "unfinished: its last update was not confirmed"
 	case CauseRecord:
 		return "record: what it was made from is not readable"
+	case CauseUnresolved:
+		return "image: cannot be checked: " + c.New
 	}
 	before, after := c.texts()
 	switch {

@@ -51,6 +51,13 @@ type Looker interface {
 	Look(ctx context.Context, before Observation) (Observation, error)
 }
 
+// Explainer is a platform that can tell from a daemon's last log lines that it could not be started at all: what the
+// runtime itself writes there, where it tells so nowhere else.
+type Explainer interface {
+	// Explain gives the cause, nil where the lines tell none.
+	Explain(lines []string) *Problem
+}
+
 // Session is a change in progress, under the lock. Its methods are safe to call for different daemons at once. For one
 // daemon they come in the order Prepare, Start, then Commit or Undo.
 //
@@ -140,8 +147,13 @@ type Observed struct {
 	Images map[string]string
 	// Taken tells, by daemon, what else already has the name its object would get.
 	Taken map[string]string
+	// Unresolved tells, by image reference, why it cannot be told what it stands for now, where that should have been
+	// found out: with pull policy always, and of local archives.
+	Unresolved map[string]*Problem
 	// Key is the stack's hash key; nil when the stack has none yet.
 	Key []byte
+	// Unclean says that a run that was broken off, and not one under way, has left something that Begin clears.
+	Unclean bool
 }
 
 // Daemon is what exists of one daemon.
@@ -162,6 +174,8 @@ type Daemon struct {
 	Renamed string
 	// Duplicates are further instances that should not exist.
 	Duplicates []string
+	// Drift is how it was changed on the platform since it was applied, where the platform can tell.
+	Drift []Cause
 }
 
 // Data is a place that holds a resource's data.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -44,4 +45,21 @@ type Verdict struct {
 	Logs     []string  `json:"logs,omitempty"` // last lines of the instance that died
 	Hint     string    `json:"hint,omitempty"`
 	At       time.Time `json:"at"`
+}
+
+// Refused is the problem of a workload that the runtime refuses to start, in the same words on every platform. subject
+// is what it stumbled over, the command, the user or the path; empty where the runtime does not tell.
+func Refused(r Reason, subject string) *Problem {
+	words := map[Reason][2]string{ // with and without a subject
+		CommandNotFound:      {"the command %s is not in the image", "the command is not in the image"},
+		CommandNotExecutable: {"the command %s may not be executed", "the command may not be executed"},
+		ExecFormat:           {"the command %s is not a program for this machine", "the command is not a program for this machine"},
+		UserUnknown:          {"the user or group %s does not exist in the image", "the user or group does not exist in the image"},
+		MountSourceMissing:   {"the mounted path %s does not exist on the host", "a mounted path does not exist on the host"},
+		ConfigRefused:        {"the runtime refuses %s", "the runtime refuses the configuration"},
+	}[r]
+	if subject == "" {
+		return &Problem{Reason: r, Message: words[1]}
+	}
+	return &Problem{Reason: r, Message: fmt.Sprintf(words[0], subject)}
 }

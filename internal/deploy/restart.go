@@ -28,6 +28,7 @@ func Restart(ctx context.Context, p Platform, stack string, daemons []string, op
 	}
 	r := newRun(p, stack, events, opts.Timeout)
 	r.noWait = opts.NoWait
+	opts.Begin.Command = "restart"
 	return r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
 		plan, o, err := previewRestart(ctx, p, stack, daemons)
 		if err != nil {

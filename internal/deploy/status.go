@@ -67,7 +67,8 @@ const (
 // UpToDate says whether a daemon is what the manifest says.
 type UpToDate string
 
-// The answers. Unknown is the answer where there is no usable manifest to compare with.
+// The answers. Unknown is the answer where there is no usable manifest to compare with, or no telling what an image
+// stands for now.
 const (
 	UpToDateYes     UpToDate = "yes"
 	UpToDateNo      UpToDate = "no"
@@ -99,7 +100,7 @@ func StatusOf(o Observed, ws []workload.Workload, known bool, now time.Time) []S
 		case !listed:
 			s.UpToDate, s.Causes = UpToDateNo, []Cause{{Path: CauseManifest}}
 		default:
-			s.compare(SpecCauses(w, d, o.Images))
+			s.compare(SpecCauses(w, d, o.Images), o.unresolved(w))
 		}
 		out = append(out, s)
 	}
@@ -132,11 +133,14 @@ func statusOf(d Daemon, settle time.Duration, now time.Time) Status {
 	return s
 }
 
-// compare records the differences from the manifest.
-func (s *Status) compare(causes []Cause) {
+// compare records the differences from the manifest, and why some may not be known.
+func (s *Status) compare(causes []Cause, unresolved *Problem) {
 	s.UpToDate, s.Causes = UpToDateYes, causes
-	if len(causes) > 0 {
+	switch {
+	case len(causes) > 0:
 		s.UpToDate = UpToDateNo
+	case unresolved != nil:
+		s.UpToDate, s.Causes = UpToDateUnknown, []Cause{{Path: CauseUnresolved, New: unresolved.Error()}}
 	}
 }
 

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -45,7 +46,8 @@ func Up(ctx context.Context, p Platform, stack string, ws []workload.Workload, o
 	}
 	r := newRun(p, stack, events, opts.Timeout)
 	r.noWait, r.noRollback = opts.NoWait, opts.NoRollback
-	if !r.changes(plan, o) {
+	changes := r.changes(plan, o)
+	if !changes && !o.Unclean {
 		return r.look(ctx, plan, o, ws)
 	}
 	r.key = o.Key
@@ -53,8 +55,11 @@ func Up(ctx context.Context, p Platform, stack string, ws []workload.Workload, o
 		r.key = make([]byte, keySize)
 		rand.Read(r.key) // never fails
 	}
-	opts.Begin.Key = r.key
-	return r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
+	opts.Begin.Key, opts.Begin.Command = r.key, "up"
+	if !changes {
+		opts.Begin.LockTimeout = 0 // nothing is worth waiting for
+	}
+	report, err := r.locked(ctx, opts.Begin, func(ctx context.Context) (Report, error) {
 		// Under the lock once more: what was seen before may have been another one's work in progress.
 		plan, o, err := Preview(ctx, p, stack, ws, opts.PlanOptions)
 		if err != nil {
@@ -65,6 +70,16 @@ func Up(ctx context.Context, p Platform, stack string, ws []workload.Workload, o
 		}
 		return r.apply(ctx, plan, r.steps(plan, o, ws))
 	})
+	if !changes && lockHeld(err) {
+		return r.look(ctx, plan, o, ws) // whoever has the lock has cleared up
+	}
+	return report, err
+}
+
+// lockHeld says that an error is about somebody else's lock.
+func lockHeld(err error) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Reason == LockHeld
 }
 
 // changes says whether a plan changes anything. One that only confirms earlier updates does not where nobody waits for

@@ -116,6 +116,17 @@ func verdictOf(daemon string, err error) *Verdict {
 	return newVerdict(daemon, OperationFailed, err.Error(), "")
 }
 
+// after is an exit as it is to be understood in the light of the one before: where the kernel has killed a process for
+// its memory, its next kill is for the same cause, also if the runtime has not noticed or not yet told.
+func (e *Exit) after(before *Exit) *Exit {
+	if before == nil || !before.OOM || e.Signal != before.Signal || e.OOM {
+		return e
+	}
+	out := *e
+	out.OOM = true
+	return &out
+}
+
 // unknown says that the runtime has forgotten how a run ended.
 func (e *Exit) unknown() bool { return e.Code < 0 && e.Signal == "" && !e.OOM }
 
@@ -158,4 +169,12 @@ func addEvidence(ctx context.Context, p Platform, stack, instance string, v *Ver
 		}
 	}
 	v.Logs = v.Logs[max(0, len(v.Logs)-evidenceLines):]
+	explainer, ok := p.(Explainer)
+	if !ok || v.Reason != CrashLoop {
+		return
+	}
+	if cause := explainer.Explain(v.Logs); cause != nil {
+		better := verdictOf(v.Daemon, cause)
+		v.Reason, v.Message, v.Hint = better.Reason, better.Message, better.Hint
+	}
 }

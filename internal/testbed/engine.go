@@ -19,7 +19,7 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// StackLabel is on everything that is ours; Stack cleans up by it.
+// StackLabel is on everything that is ours, the tickets of a stack's lock too; Stack cleans up by it.
 const StackLabel = "dev.alien.daemons.stack"
 
 // Engine connects to the Docker engine that the environment names. Where none answers the test is skipped, and fails

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,11 +134,23 @@ func TestRefusalWords(t *testing.T) {
 	}
 	for text, want := range tests {
 		var got deploy.Reason
-		if p := refusal("/x", errors.New(text)); p != nil {
+		if p := refusal(errors.New(text)); p != nil {
 			got = p.Reason
 		}
 		if got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`OCI runtime create failed: exec: "x y": executable file not found in $PATH: unknown`:         `the command x y is not in the image`,
+		`container_linux.go:380: exec: "/nothere": stat /nothere: no such file or directory: unknown`: `the command /nothere is not in the image`,
+		`exec /x: exec format error: unknown`:                                                         `the command /x is not a program for this machine`,
+		`standard_init_linux.go:228: exec user process caused: exec format error`:                     `the command is not a program for this machine`,
+		`unable to find user bob: no matching entries in passwd file`:                                 `the user or group bob does not exist in the image`,
+		`invalid mount config for type "bind": bind source path does not exist: /no pe`:               `the mounted path /no pe does not exist on the host`,
+	} {
+		if got := refusal(errors.New(text)); got.Message != want || strings.Contains(want, "the command /") && got.Err != nil {
+			t.Errorf("%s: %q (%v), want %q", text, got.Message, got.Err, want)
 		}
 	}
 }
@@ -150,7 +163,7 @@ func TestRuntimeSpeaks(t *testing.T) {
 		"cannot open config: no such file or directory":                           false,
 		"exec of the plan: invalid":                                               false,
 	} {
-		if got := runtimeSpeaks(line); got != want {
+		if got := runtimeSpeaks(line) != nil; got != want {
 			t.Errorf("%q: %v", line, got)
 		}
 	}

@@ -37,12 +37,12 @@ func Open(ctx context.Context, o Options) (deploy.Platform, error) {
 	if err := engine.Negotiate(ctx, api); err != nil {
 		return nil, err
 	}
-	return New(api, place), nil
+	return New(api, place, image.WithEnv(o.LookupEnv)), nil
 }
 
-// New is the platform of an engine that is connected already. place names it for people.
-func New(api client.APIClient, place string) deploy.Platform {
-	return &platform{api: api, place: place, images: image.NewStore(api), slots: make(chan struct{}, probesAtOnce)}
+// New is the platform of an engine that is connected already. place names it for people; the options are its images'.
+func New(api client.APIClient, place string, opts ...image.Option) deploy.Platform {
+	return &platform{api: api, place: place, images: image.NewStore(api, opts...), slots: make(chan struct{}, probesAtOnce)}
 }
 
 // platform is a Docker engine as deploy knows it.

@@ -22,17 +22,28 @@ func (p *platform) explain(ctx context.Context, in *container.InspectResponse) {
 	}
 	for line, err := range p.Logs(ctx, in.Config.Labels[labelStack], in.Config.Labels[labelDaemon],
 		deploy.LogQuery{Tail: 1, Instance: in.ID}) {
-		if err == nil && runtimeSpeaks(line.Text) {
+		if err == nil && runtimeSpeaks(line.Text) != nil {
 			s.Error = line.Text
 		}
 	}
 }
 
-// runtimeSpeaks recognises what the container runtime writes when it cannot execute a program.
-func runtimeSpeaks(line string) bool {
-	if !strings.HasPrefix(line, "exec /") && !strings.Contains(line, "exec user process caused") {
-		return false
+// Explain implements deploy.Explainer: a program that ended again before anybody looked.
+func (p *platform) Explain(lines []string) *deploy.Problem {
+	if len(lines) == 0 {
+		return nil
 	}
-	p := refusal("", errors.New(line+": unknown"))
-	return p != nil && p.Reason != deploy.ConfigRefused
+	return runtimeSpeaks(lines[len(lines)-1])
+}
+
+// runtimeSpeaks recognises what the container runtime writes when it cannot execute a program; nil for anything else.
+func runtimeSpeaks(line string) *deploy.Problem {
+	if !strings.HasPrefix(line, "exec /") && !strings.Contains(line, "exec user process caused") {
+		return nil
+	}
+	p := refusal(errors.New(line + ": unknown"))
+	if p != nil && p.Reason == deploy.ConfigRefused {
+		return nil
+	}
+	return p
 }

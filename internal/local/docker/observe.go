@@ -28,18 +28,23 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 func (p *platform) observeOnce(ctx context.Context, stack string, ws []workload.Workload) (deploy.Observed, error) {
 	var o deploy.Observed
 	var named []container.Summary
+	var volumes []*volume.Volume
+	var untidy bool
 	calls := []func() error{
-		func() (err error) { o.Daemons, err = p.daemons(ctx, stack); return err },
-		func() (err error) { o.Data, err = p.data(ctx, stack); return err },
+		func() (err error) { o.Daemons, untidy, err = p.daemons(ctx, stack); return err },
+		func() (err error) { volumes, err = p.volumes(ctx, stack); return err },
 	}
 	if len(ws) > 0 {
 		calls = append(calls,
-			func() (err error) { o.Images, err = p.images.Resolve(ctx, ws); return err },
+			func() (err error) { o.Images, o.Unresolved, err = p.images.Resolve(ctx, ws); return err },
 			func() (err error) { named, err = p.named(ctx, ws); return err })
 	}
 	if err := both(calls...); err != nil {
 		return deploy.Observed{}, err
 	}
+	o.Data = data(volumes)
+	over, locked := deserted(volumes)
+	o.Unclean = over && (locked || untidy)
 	o.Taken = taken(ws, named)
 	for _, d := range o.Daemons {
 		if o.Key == nil {
@@ -50,11 +55,11 @@ func (p *platform) observeOnce(ctx context.Context, stack string, ws []workload.
 }
 
 // daemons reports every daemon of a stack: one list, one close look at each current container, and where some of them
-// were restarted one question about how their last runs had ended.
-func (p *platform) daemons(ctx context.Context, stack string) ([]deploy.Daemon, error) {
+// were restarted one question about how their last runs had ended. It also tells whether there is something to heal.
+func (p *platform) daemons(ctx context.Context, stack string) (out []deploy.Daemon, untidy bool, err error) {
 	list, err := p.list(ctx, labelStack, stack)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	ids := doubtful(stack, list)
 	for _, f := range families(stack, list, nil) {
@@ -64,14 +69,13 @@ func (p *platform) daemons(ctx context.Context, stack string) ([]deploy.Daemon, 
 	}
 	seen, err := p.inspect(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p.checkStarting(ctx, seen)
 	ended, err := p.endings(ctx, stack, seen)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var out []deploy.Daemon
 	byID := map[string]container.Summary{}
 	for _, c := range list {
 		byID[c.ID] = c
@@ -79,6 +83,7 @@ func (p *platform) daemons(ctx context.Context, stack string) ([]deploy.Daemon, 
 	all := families(stack, list, seen)
 	for _, daemon := range slices.Sorted(maps.Keys(all)) {
 		f := all[daemon]
+		untidy = untidy || f.aside() || len(f.leftovers) > 0
 		if f.current == nil {
 			continue
 		}
@@ -86,7 +91,7 @@ func (p *platform) daemons(ctx context.Context, stack string) ([]deploy.Daemon, 
 			out = append(out, p.daemon(f, byID[f.current.id], in, ended[f.current.id]))
 		}
 	}
-	return out, nil
+	return out, untidy, nil
 }
 
 // daemon puts together what is known of one daemon.
@@ -166,18 +171,24 @@ func whose(c container.Summary) string {
 
 func ours(stack, daemon string) string { return fmt.Sprintf("daemon %s of stack %s", daemon, stack) }
 
-// data lists the volumes of a stack's resources.
-func (p *platform) data(ctx context.Context, stack string) ([]deploy.Data, error) {
+// volumes lists what a stack has of them: the data of its resources, and the tickets of its lock.
+func (p *platform) volumes(ctx context.Context, stack string) ([]*volume.Volume, error) {
 	answer, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: labelled(labelStack, stack)})
 	if err != nil {
 		return nil, engine.Problem(fmt.Errorf("cannot list volumes: %w", err))
 	}
-	var out []deploy.Data
-	for _, v := range answer.Volumes {
-		out = append(out, deploy.Data{Name: v.Name, Resource: v.Labels[labelResource]})
+	return answer.Volumes, nil
+}
+
+// data are the places of a stack's resources among its volumes.
+func data(volumes []*volume.Volume) (out []deploy.Data) {
+	for _, v := range volumes {
+		if resource := v.Labels[labelResource]; resource != "" {
+			out = append(out, deploy.Data{Name: v.Name, Resource: resource})
+		}
 	}
 	slices.SortFunc(out, func(a, b deploy.Data) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
+	return out
 }
 
 // Stacks implements deploy.Platform.

@@ -3,6 +3,7 @@ package docker
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/docker/docker/client"
@@ -13,34 +14,41 @@ import (
 
 // cause is a reason for which an engine refuses a container, known by lower-case words of its error.
 type cause struct {
-	words  []string // any of them
-	reason deploy.Reason
-	what   string
+	words   []string // any of them
+	reason  deploy.Reason
+	subject string // finds in the error what it is about; where it does, the error says no more
 }
 
 // causes in the order they are tried: the particular before the general.
 func causes() []cause {
+	const program = `exec:? (?:"([^"]+)"|(/[^":]+)): `
 	return []cause{
-		{[]string{"bind source path does not exist", "bind mount source path does not exist"}, deploy.MountSourceMissing, "a mount's source does not exist on the engine's host"},
-		{[]string{"exec format error"}, deploy.ExecFormat, "the command is not a program for this machine"},
+		{[]string{"bind source path does not exist", "bind mount source path does not exist"}, deploy.MountSourceMissing, `does not exist: (/.*)`},
+		{[]string{"exec format error"}, deploy.ExecFormat, program},
 		{[]string{"unable to find user", "unable to find group", "no matching entries in passwd file", "no matching entries in group file"},
-			deploy.UserUnknown, "the user does not exist in the image"},
-		{[]string{"executable file not found", "no such file or directory: unknown", "no command specified"},
-			deploy.CommandNotFound, "the command is not in the image"},
-		{[]string{"permission denied"}, deploy.CommandNotExecutable, "the command is not executable"},
-		{[]string{"no such image"}, deploy.ImageNotFound, "the image is not on the engine any more"},
-		{[]string{"oci runtime create failed", "invalid", "failed to create shim", "unable to derive the ip value"},
-			deploy.ConfigRefused, "the engine refuses the configuration"},
+			deploy.UserUnknown, `unable to find (?:user|group) ([^:]+)`},
+		{[]string{"executable file not found", "no such file or directory: unknown", "no command specified"}, deploy.CommandNotFound, program},
+		{[]string{"permission denied"}, deploy.CommandNotExecutable, program},
+		{[]string{"no such image"}, deploy.ImageNotFound, ""},
+		{[]string{"oci runtime create failed", "invalid", "failed to create shim", "unable to derive the ip value"}, deploy.ConfigRefused, ""},
 	}
 }
 
 // refusal tells why the engine does not make or start a container.
-func refusal(name string, err error) *deploy.Problem {
+func refusal(err error) *deploy.Problem {
 	for _, c := range causes() {
-		for _, w := range c.words {
-			if strings.Contains(strings.ToLower(err.Error()), w) {
-				return &deploy.Problem{Reason: c.reason, Message: fmt.Sprintf("cannot start %s: %s", strings.TrimPrefix(name, "/"), c.what), Err: err}
-			}
+		if !containsAny(strings.ToLower(err.Error()), c.words...) {
+			continue
+		}
+		switch found := regexp.MustCompile(c.subject).FindStringSubmatch(err.Error()); {
+		case c.reason == deploy.ImageNotFound:
+			return &deploy.Problem{Reason: c.reason, Message: "the image is not on the engine any more", Err: err}
+		case len(found) > 1:
+			return deploy.Refused(c.reason, strings.Join(found[1:], ""))
+		default:
+			p := deploy.Refused(c.reason, "")
+			p.Err = err
+			return p
 		}
 	}
 	return nil
@@ -56,7 +64,7 @@ func failure(call op, name string, err error) error {
 		return lost
 	}
 	if call == opStart || call == opCreate {
-		if p := refusal(name, err); p != nil {
+		if p := refusal(err); p != nil {
 			return p
 		}
 	}

@@ -42,7 +42,7 @@ func observe(daemon string, in container.InspectResponse, ended *deploy.Exit) de
 		o.NextStart = moment(s.FinishedAt).Add(delay(in.RestartCount, moment(s.FinishedAt).Sub(o.StartedAt)))
 	}
 	if s.Error != "" && o.State != deploy.Running {
-		o.Problem = refusal(in.Name, errors.New(s.Error))
+		o.Problem = refusal(errors.New(s.Error))
 	}
 	// An exit is followed by a restart unless a person asked for it: nothing else ends a container of ours for good.
 	o.ByHand = o.State == deploy.Stopped && !in.HostConfig.RestartPolicy.IsNone() && s.Error == ""
@@ -152,6 +152,9 @@ func eventFilter(stack string) filters.Args {
 	return args
 }
 
+// killedCode is the exit code of what SIGKILL ended.
+const killedCode = 137
+
 // endings remembers by container how its last run ended.
 type endings map[string]*ending
 
@@ -172,10 +175,15 @@ func (e endings) note(m events.Message) {
 		of.oom = false
 	case events.ActionOOM:
 		of.oom = true
+		if of.exit != nil && of.exit.Code == killedCode && near(of.exit.At, time.Unix(0, m.TimeNano)) {
+			exit := *of.exit // told already; an engine under load says why after it has said that
+			exit.OOM = true
+			of.exit = &exit
+		}
 	case events.ActionDie:
 		code, _ := strconv.Atoi(m.Actor.Attributes["exitCode"])
 		// The kernel also reports a child that it killed while the daemon itself lived on.
-		of.exit = newExit(code, of.oom && code == 137, time.Unix(0, m.TimeNano))
+		of.exit = newExit(code, of.oom && code == killedCode, time.Unix(0, m.TimeNano))
 	case events.ActionDestroy:
 		delete(e, m.Actor.ID)
 	}

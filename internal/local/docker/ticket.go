@@ -15,7 +15,7 @@ import (
 	"github.com/alienplatform/alien-go/internal/local/owner"
 )
 
-// The labels of a lock's ticket. It does not carry the stack's label: it is no data of the stack.
+// The labels of a lock's ticket, beside the stack's own: one list of volumes shows data and tickets.
 const (
 	labelLock        = "dev.alien.daemons.lock" // the stack
 	labelLockNumber  = "dev.alien.daemons.lock.number"
@@ -39,6 +39,7 @@ type ticket struct {
 
 func (l *lock) labels() map[string]string {
 	return map[string]string{
+		labelStack:       l.stack,
 		labelLock:        l.stack,
 		labelLockNumber:  l.number,
 		labelLockCommand: l.command,
@@ -112,6 +113,20 @@ func (l *lock) dead(ctx context.Context, t ticket) (string, error) {
 		return fmt.Sprintf("it was not renewed for %s", age.Round(time.Second)), nil
 	}
 	return "", nil
+}
+
+// deserted says that all tickets among a stack's volumes are of processes that are known to have ended, and whether
+// there are any.
+func deserted(volumes []*volume.Volume) (all, any bool) {
+	me := owner.Current()
+	all = true
+	for _, v := range volumes {
+		if v.Labels[labelLock] != "" {
+			any = true
+			all = all && readTicket(v).owner.Dead(me)
+		}
+	}
+	return all, any
 }
 
 // oldest is the ticket of whoever came first: the holder, as far as tickets tell.

@@ -140,8 +140,9 @@ func TestWatchOOM(t *testing.T) {
 	d := b.workload("api", "alloc", fmt.Sprint(200<<20))
 	d.MemoryLimit = 20 << 20
 	b.up(d)
-	for range 2 {
-		if o := w.next("a kill", state(deploy.BackOff)); !o.LastExit.OOM || o.LastExit.Signal != "SIGKILL" {
+	for range 2 { // that it was for its memory may be told a moment later
+		o := w.next("a kill", func(o deploy.Observation) bool { return o.LastExit != nil && o.LastExit.OOM })
+		if o.LastExit.Signal != "SIGKILL" {
 			t.Errorf("killed: %+v", o.LastExit)
 		}
 	}

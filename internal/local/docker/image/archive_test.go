@@ -29,7 +29,7 @@ func TestEnsureLoadsEachKindOnce(t *testing.T) {
 			w := want(string(kind)+":"+path, manifest.PullNever) // the policy is about registries
 			forget(t, api, idOf(t, img))
 
-			before, err := newStore(t, api).Resolve(t.Context(), []workload.Workload{w})
+			before, _, err := newStore(t, api).Resolve(t.Context(), []workload.Workload{w})
 			must(t, err)
 			if _, err := api.ImageInspect(t.Context(), idOf(t, img)); err == nil {
 				t.Fatal("Resolve loaded the image")

@@ -42,7 +42,7 @@ func TestEnsureLogsIn(t *testing.T) {
 
 			s := storeWith(api, configWith(t, authFor(r.Host, "ann", "s3cret")))
 			w := want(ref, manifest.PullAlways)
-			there, err := s.Resolve(t.Context(), []workload.Workload{w})
+			there, _, err := s.Resolve(t.Context(), []workload.Workload{w})
 			must(t, err)
 			if there[ref] != "registry:"+digestOfImage(t, img) {
 				t.Errorf("resolved to %q", there[ref])

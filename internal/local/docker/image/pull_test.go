@@ -248,7 +248,7 @@ func TestEnsureRemembersUntilTheNextLook(t *testing.T) {
 		t.Errorf("asked %d times for what is not there", got)
 	}
 	push(t, api, r, "remember/app:1", randomImage(t, runtime.GOARCH))
-	if _, err := s.Resolve(t.Context(), []workload.Workload{w}); err != nil {
+	if _, _, err := s.Resolve(t.Context(), []workload.Workload{w}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Ensure(t.Context(), w, nil); err != nil {
@@ -271,18 +271,26 @@ func TestResolve(t *testing.T) {
 	must(t, remote.Write(tag, newer))
 
 	s := newStore(t, api)
-	check := func(policy manifest.PullPolicy, expect map[string]string) {
+	check := func(policy manifest.PullPolicy, expect map[string]string, wantUnresolved deploy.Reason) {
 		t.Helper()
-		got, err := s.Resolve(t.Context(), []workload.Workload{want(same, policy), want(same, policy), want(moved, policy), want(absent, policy)})
+		got, unresolved, err := s.Resolve(t.Context(), []workload.Workload{want(same, policy), want(same, policy), want(moved, policy), want(absent, policy)})
 		must(t, err)
 		for _, ref := range []string{same, moved, absent} {
 			if got[ref] != expect[ref] {
 				t.Errorf("%s: %s resolves to %q, want %q", policy, ref, got[ref], expect[ref])
 			}
+			var why deploy.Reason
+			if p := unresolved[ref]; p != nil {
+				why = p.Reason
+			}
+			if why != wantUnresolved {
+				t.Errorf("%s: %s is unresolved because of %q, want %q", policy, ref, why, wantUnresolved)
+			}
 		}
 	}
 	r.Forget()
-	check(manifest.PullMissing, map[string]string{same: idOf(t, local), moved: idOf(t, local)})
+	here := map[string]string{same: idOf(t, local), moved: idOf(t, local)}
+	check(manifest.PullMissing, here, "")
 	if asked := r.Requests(); len(asked) > 0 {
 		t.Errorf("the registry was asked: %v", asked)
 	}
@@ -290,12 +298,12 @@ func TestResolve(t *testing.T) {
 		same:   idOf(t, local),
 		moved:  "registry:" + digestOfImage(t, newer),
 		absent: "registry:" + digestOfImage(t, local),
-	})
+	}, "")
 	r.Fail(testbed.Fault{Status: http.StatusServiceUnavailable})
-	check(manifest.PullAlways, nil)
+	check(manifest.PullAlways, here, deploy.RegistryUnreachable)
 	r.Fail(testbed.Fault{Hang: true})
 	s.patience = 50 * time.Millisecond
-	check(manifest.PullAlways, nil)
+	check(manifest.PullAlways, here, deploy.RegistryUnreachable)
 	if _, err := api.ImageInspect(t.Context(), absent); err == nil {
 		t.Error("Resolve fetched an image")
 	}
@@ -306,6 +314,6 @@ func TestEnsureTellsALostEngine(t *testing.T) {
 	must(t, err)
 	_, err = newStore(t, gone).Ensure(t.Context(), want("app:1", ""), nil)
 	verdict(t, err, deploy.EngineUnreachable)
-	_, err = newStore(t, gone).Resolve(t.Context(), []workload.Workload{want("app:1", "")})
+	_, _, err = newStore(t, gone).Resolve(t.Context(), []workload.Workload{want("app:1", "")})
 	verdict(t, err, deploy.EngineUnreachable)
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -21,55 +22,66 @@ const atRegistry = "registry:"
 
 // Resolve tells, by image reference, the identity that it stands for now, without changing anything: the Image.ID where
 // the engine has it; for an archive not loaded yet the ID it will have; with pull policy always, where the registry has
-// something newer, "registry:" and its digest. What cannot be told is absent, and Ensure then says why: an image that
-// would have to be fetched, a broken archive, a registry that does not answer. What Ensure did before is not relied on any
-// more: images may have been removed, or pushed, since.
-func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
+// something newer, "registry:" and its digest. What cannot be told is absent: an image that would have to be fetched, and,
+// with the reason in the second map, a broken archive or one that the registry says nothing of where it has to be asked.
+// What Ensure did before is not relied on any more: images may have been removed, or pushed, since.
+func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, map[string]*deploy.Problem, error) {
 	s.flights.Forget()
 	always := map[string]bool{} // by distinct image: whether any workload wants the newest
 	for _, w := range workloads {
 		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
 	}
 	var mu sync.Mutex
-	found := map[string]string{}
+	found, unresolved := map[string]string{}, map[string]*deploy.Problem{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
 	for _, image := range slices.Sorted(maps.Keys(always)) {
 		group.Go(func() error {
 			id, err := s.identity(ctx, image, always[image])
-			if err == nil && id != "" {
-				mu.Lock()
+			mu.Lock()
+			defer mu.Unlock()
+			if id != "" {
 				found[image] = id
-				mu.Unlock()
 			}
+			unresolved[image], err = aboutImage(ctx, err)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return found, nil
+	maps.DeleteFunc(unresolved, func(_ string, p *deploy.Problem) bool { return p == nil })
+	return found, unresolved, nil
 }
 
-// identity of one image, empty where it cannot be told. An error is the engine's.
+// aboutImage tells an error about an image from one about the engine, or the end of ctx.
+func aboutImage(ctx context.Context, err error) (*deploy.Problem, error) {
+	var p *deploy.Problem
+	if ctx.Err() == nil && errors.As(err, &p) && !p.Reason.Operational() {
+		return p, nil
+	}
+	return nil, err
+}
+
+// identity of one image, empty where it cannot be told. Beside a problem with the registry it is the one on the engine.
 func (s *Store) identity(ctx context.Context, image string, newest bool) (string, error) {
 	if a, ok := oci.ParseArchive(image); ok {
 		return s.archiveIdentity(ctx, a)
 	}
 	ref, err := oci.ParseReference(image)
 	if err != nil {
-		return "", nil //nolint:nilerr // Ensure tells
+		return "", err
 	}
 	have, _, err := s.inspect(ctx, ref.Local())
 	if err != nil || !newest || have.ID != "" && ref.Digest() != "" {
 		return have.ID, err
 	}
-	auth, _ := header(s.login, ref.Host())
+	auth, loginErr := header(s.login, ref.Host())
 	asking, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	there, err := s.api.DistributionInspect(asking, ref.Local(), auth)
 	if err != nil {
-		return "", s.unlessImage(ctx, err)
+		return have.ID, s.unanswered(ctx, asking, ref, err, loginErr)
 	}
 	digest := there.Descriptor.Digest.String()
 	if have.ID != "" && ref.RepoDigest(have.RepoDigests, digest) == digest {
@@ -78,14 +90,21 @@ func (s *Store) identity(ctx context.Context, image string, newest bool) (string
 	return atRegistry + digest, nil
 }
 
-// unlessImage lets errors about the connection to the engine and the end of ctx pass, and drops those about the image.
-func (s *Store) unlessImage(ctx context.Context, err error) error {
-	err = s.trouble(ctx, err, "cannot ask the registry")
-	var p *deploy.Problem
-	if ctx.Err() != nil || errors.As(err, &p) && (p.Reason == deploy.EngineUnreachable || p.Reason == deploy.EngineDenied) {
-		return err
+// unanswered is why the registry did not tell what it has.
+func (s *Store) unanswered(ctx, asking context.Context, ref oci.Reference, err, loginErr error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return nil
+	unreachable := &deploy.Problem{Reason: deploy.RegistryUnreachable, Message: "the registry cannot be asked for image " + ref.Text}
+	if asking.Err() != nil {
+		unreachable.Message += fmt.Sprintf(": no answer within %s", s.patience)
+		return unreachable
+	}
+	unreachable.Err = problem(classify(ref, err), ref, err, loginErr)
+	if errors.As(unreachable.Err, new(*deploy.Problem)) {
+		return unreachable.Err
+	}
+	return unreachable
 }
 
 // archiveIdentity is the ID of the archive's image on the engine, or the one it will get.
@@ -96,7 +115,7 @@ func (s *Store) archiveIdentity(ctx context.Context, a oci.Archive) (string, err
 	}
 	img, err := a.Open(ctx, host)
 	if err != nil {
-		return "", ctx.Err() // Ensure tells
+		return "", err
 	}
 	defer img.Close()
 	have, present, err := s.loaded(ctx, img)
