@@ -88,3 +88,6 @@ func rules(lookup func(string) (string, bool)) *clientcmd.ClientConfigLoadingRul
 func overrides(o Options) *clientcmd.ConfigOverrides {
 	return &clientcmd.ConfigOverrides{CurrentContext: o.Context, Context: clientcmdapi.Context{Namespace: o.Namespace}}
 }
+
+// Close lets go of connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,8 +57,12 @@ type Client struct {
 	Context   string // the kubeconfig's name for it; "in-cluster" inside a pod
 	Server    string // the API server's address
 
-	reached atomic.Bool // the API server has answered before
+	reached atomic.Bool  // the API server has answered before
+	ahead   atomic.Int64 // how far its clock is ahead of ours
 }
+
+// Now is the time by the API server's clock, as far as its last answer tells.
+func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // Get reads one object.
 func (c *Client) Get(ctx context.Context, k Kind, name string, into any) error {
@@ -199,11 +204,24 @@ func (c *Client) once(ctx context.Context, r request, body []byte) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
+	if date, derr := http.ParseTime(resp.Header.Get("Date")); derr == nil {
+		c.noteClock(date)
+	}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return nil, refusal(resp, r)
+}
+
+// noteClock compares the server's clock, which it tells in whole seconds, with ours.
+func (c *Client) noteClock(date time.Time) {
+	ahead := time.Until(date)
+	if ahead < -time.Second || ahead > 0 {
+		c.ahead.Store(int64(ahead))
+	} else {
+		c.ahead.Store(0)
+	}
 }
 
 // longestRefusal is how much of an answer is read that says no.

@@ -94,3 +94,18 @@ func wait(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
+
+// Refused says that the API server gave an answer that it will give again.
+func Refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= 400 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusGone && code != http.StatusRequestTimeout
+}
+
+// LoginFailed says that the program that should give us credentials did not.
+func LoginFailed(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "getting credentials: ")
+}

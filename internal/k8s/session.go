@@ -1,0 +1,374 @@
+package k8s
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/k8s/kube"
+	"github.com/alienplatform/alien-go/internal/workload"
+)
+
+// graceOfGrace is how much longer than its stop grace a pod may take to go before that counts as time lost: the cluster
+// has to clean up after it.
+const graceOfGrace = 10 * time.Second
+
+// session is a change in progress, under the lock.
+type session struct {
+	*platform
+	stack   string
+	opts    deploy.BeginOptions
+	lock    *lock
+	mirror  *mirror
+	release func()
+	key     []byte
+
+	mu       sync.Mutex
+	prepared map[string]rendered
+	tried    map[string]bool
+	changed  bool                  // something may be left over
+	accounts map[string]*sync.Once // service accounts, applied once each
+}
+
+// Begin implements deploy.Platform. The user's rights are asked for before anything is written, and the mirror is filled
+// while the lock is taken.
+func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOptions) (deploy.Session, error) {
+	if err := p.checkAccess(ctx, opts.Command); err != nil {
+		return nil, err
+	}
+	if err := p.ensureNamespace(ctx); err != nil {
+		return nil, err
+	}
+	l, err := p.acquire(ctx, stack, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{platform: p, stack: stack, opts: opts, lock: l, prepared: map[string]rendered{}, tried: map[string]bool{}, accounts: map[string]*sync.Once{}}
+	s.mirror, s.release = p.mirrorOf(stack)
+	if err := together(func() error { return s.mirror.sync(ctx) }, func() error { return s.ensureKey(ctx) }); err != nil {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCallout)
+		defer cancel()
+		return nil, errors.Join(p.problem(err), s.Close(clean))
+	}
+	return s, nil
+}
+
+// ensureNamespace makes the namespace where that was asked for.
+func (p *platform) ensureNamespace(ctx context.Context) error {
+	if !p.opts.CreateNamespace {
+		return nil
+	}
+	err := p.client.Create(ctx, kube.Namespaces, manager, object{"apiVersion": "v1", "kind": "Namespace",
+		"metadata": object{"name": p.client.Namespace}}, nil)
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	if apierrors.IsForbidden(err) && p.client.Get(ctx, kube.Namespaces, p.client.Namespace, &corev1.Namespace{}) == nil {
+		return nil
+	}
+	return p.problem(err)
+}
+
+// ensureKey keeps the stack's hash key in the cluster; the one that is there already counts.
+func (s *session) ensureKey(ctx context.Context) (err error) {
+	if s.key, err = s.platform.key(ctx, s.stack); err != nil || s.key != nil || s.opts.Key == nil {
+		return err
+	}
+	s.key = s.opts.Key
+	err = s.client.Create(ctx, kube.Secrets, manager, keySecret(s.stack, s.key), nil)
+	if apierrors.IsAlreadyExists(err) {
+		if s.key, err = s.platform.key(ctx, s.stack); err == nil && s.key == nil {
+			err = &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Secret that this stack does not own", keyName(s.stack))}
+		}
+	}
+	return err
+}
+
+// Prepare implements deploy.Session: everything that the new pod needs is in the cluster before the old one ends.
+func (s *session) Prepare(ctx context.Context, w workload.Workload, fp workload.Fingerprint, report func(deploy.Progress)) error {
+	report(deploy.Progress{Phase: deploy.Preparing})
+	r := render(w, fp, s.key, recordOptions{Settle: w.Settle.String(), Version: s.opts.Version, Source: s.opts.Source})
+	s.mu.Lock()
+	s.prepared[w.Daemon], s.changed = r, true
+	s.mu.Unlock()
+	if r.secret != nil {
+		if err := s.createSecret(ctx, w, r.secret); err != nil {
+			return s.problem(err)
+		}
+	}
+	if r.serviceAccount != nil {
+		if err := s.applyAccount(ctx, r.serviceAccount); err != nil {
+			return s.problem(err)
+		}
+	}
+	return s.rehearse(ctx, w.Daemon, r.deployment)
+}
+
+// rehearse finds out whether the cluster would accept an update, before what runs now is touched.
+func (s *session) rehearse(ctx context.Context, daemon string, deployment object) error {
+	all, err := s.mirror.views()
+	if err != nil || all[daemon].deployment == nil {
+		return s.problem(err)
+	}
+	_, err = s.apply(ctx, nameOf(deployment), deployment, true)
+	return err
+}
+
+// createSecret makes a daemon's Secret. One of the name has the same content, if it is ours.
+func (s *session) createSecret(ctx context.Context, w workload.Workload, secret object) error {
+	err := s.client.Create(ctx, kube.Secrets, manager, secret, nil)
+	if !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	var there corev1.Secret
+	if err := s.client.Get(ctx, kube.Secrets, nameOf(secret), &there); err != nil {
+		return err
+	}
+	if there.Labels[labelStack] != w.Stack || there.Labels[labelDaemon] != w.Daemon {
+		return &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Secret that this stack does not own", there.Name)}
+	}
+	return nil
+}
+
+func (s *session) applyAccount(ctx context.Context, account object) (err error) {
+	name := nameOf(account)
+	s.mu.Lock()
+	once := s.accounts[name]
+	if once == nil {
+		once = &sync.Once{}
+		s.accounts[name] = once
+	}
+	s.mu.Unlock()
+	once.Do(func() {
+		var there corev1.ServiceAccount
+		err = s.client.Apply(ctx, kube.ServiceAccounts, name, account, kube.ApplyOptions{Manager: manager}, &there)
+	})
+	return err
+}
+
+// Start implements deploy.Session.
+func (s *session) Start(ctx context.Context, daemon string, keep bool, report func(deploy.Progress)) error {
+	s.mu.Lock()
+	r, ok := s.prepared[daemon]
+	s.tried[daemon] = true
+	s.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("cannot start %s: it was not prepared", daemon)
+	}
+	before, err := s.read(ctx, daemon)
+	if err != nil {
+		return err
+	}
+	if err := remember(r.deployment, before, keep); err != nil {
+		return err
+	}
+	old := s.podsOf(daemon)
+	if len(old) > 0 {
+		report(deploy.Progress{Phase: deploy.Stopping})
+	}
+	if before == nil || before.Spec.Replicas != nil && *before.Spec.Replicas == 0 {
+		if err := s.gone(ctx, daemon, old, report); err != nil {
+			return err
+		}
+	}
+	after, err := s.apply(ctx, nameOf(r.deployment), r.deployment, false)
+	if err != nil {
+		return err
+	}
+	if before != nil && after.Generation == before.Generation {
+		if err := s.roll(ctx, nameOf(r.deployment)); err != nil {
+			return err
+		}
+	}
+	err = s.gone(ctx, daemon, old, report)
+	report(deploy.Progress{Phase: deploy.Launching})
+	return err
+}
+
+// remember writes into a Deployment what there is to go back to: what was kept before, or what runs now.
+func remember(deployment object, before *live, keep bool) error {
+	if before == nil {
+		return nil
+	}
+	previous := before.Annotations[notePrevious]
+	if previous == "" && keep {
+		o, ok := before.ours()
+		if !ok {
+			return nil // nothing that we applied, so nothing that we could apply again
+		}
+		text, err := json.Marshal(o)
+		if err != nil {
+			return fmt.Errorf("cannot keep the previous state of %s: %w", before.Name, err)
+		}
+		previous = string(text)
+	}
+	if previous != "" {
+		deployment["metadata"].(object)["annotations"].(object)[notePrevious] = previous
+	}
+	return nil
+}
+
+// read reads a daemon's Deployment, nil where there is none.
+func (s *session) read(ctx context.Context, daemon string) (*live, error) {
+	var l live
+	err := s.client.Get(ctx, kube.Deployments, s.stack+"-"+daemon, &l)
+	if apierrors.IsNotFound(err) && !s.namespaceMissing(err) {
+		return nil, nil
+	}
+	if err == nil && (l.Labels[labelStack] != s.stack || l.Labels[labelDaemon] != daemon) {
+		err = &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Deployment that this stack does not own", l.Name)}
+	}
+	return &l, s.problem(err)
+}
+
+// podsOf gives the uids of all pods that there are of a daemon, and how long the longest of them may take to end.
+func (s *session) podsOf(daemon string) map[string]time.Duration {
+	all, _ := s.mirror.views()
+	pods := map[string]time.Duration{}
+	for _, p := range all[daemon].pods {
+		grace := int64(30)
+		if p.Spec.TerminationGracePeriodSeconds != nil {
+			grace = *p.Spec.TerminationGracePeriodSeconds
+		}
+		pods[string(p.UID)] = time.Duration(grace) * time.Second
+	}
+	return pods
+}
+
+// gone waits until none of these pods exists. What takes longer than their stop grace counts as time lost.
+func (s *session) gone(ctx context.Context, daemon string, pods map[string]time.Duration, report func(deploy.Progress)) error {
+	if len(pods) == 0 {
+		return nil
+	}
+	var grace time.Duration
+	for _, g := range pods {
+		grace = max(grace, g)
+	}
+	late := time.AfterFunc(grace+graceOfGrace, func() { report(deploy.Progress{Phase: deploy.Launching}) })
+	defer late.Stop()
+	return s.mirror.await(ctx, daemon, func(v view) bool {
+		return !slices.ContainsFunc(v.pods, func(p *corev1.Pod) bool { _, old := pods[string(p.UID)]; return old })
+	})
+}
+
+// Commit implements deploy.Session.
+func (s *session) Commit(ctx context.Context, daemon string) error {
+	l, err := s.read(ctx, daemon)
+	if err != nil || l == nil || l.Annotations[notePrevious] == "" {
+		return err
+	}
+	o, ok := l.ours()
+	if !ok {
+		return fmt.Errorf("cannot confirm %s: the cluster has no record of what was applied", l.Name)
+	}
+	s.leave()
+	_, err = s.apply(ctx, l.Name, o, false)
+	return err
+}
+
+// Undo implements deploy.Session.
+func (s *session) Undo(ctx context.Context, daemon string) error {
+	s.mu.Lock()
+	prepared, tried := s.prepared[daemon].deployment != nil, s.tried[daemon]
+	delete(s.prepared, daemon)
+	s.mu.Unlock()
+	if prepared && !tried {
+		return nil
+	}
+	l, err := s.read(ctx, daemon)
+	if err != nil {
+		return err
+	}
+	if l == nil || l.Annotations[notePrevious] == "" {
+		return deploy.ErrNothingKept
+	}
+	var previous object
+	if err := json.Unmarshal([]byte(l.Annotations[notePrevious]), &previous); err != nil {
+		return fmt.Errorf("cannot read the previous state of %s: %w", l.Name, err)
+	}
+	s.leave()
+	_, err = s.apply(ctx, l.Name, previous, false)
+	return err
+}
+
+// Remove implements deploy.Session.
+func (s *session) Remove(ctx context.Context, daemon string) error {
+	l, err := s.read(ctx, daemon)
+	if err != nil {
+		return err
+	}
+	s.leave()
+	if l != nil {
+		if err := s.client.Delete(ctx, kube.Deployments, l.Name, nil); err != nil && !apierrors.IsNotFound(err) {
+			return s.problem(err)
+		}
+	}
+	return s.problem(s.mirror.await(ctx, daemon, func(v view) bool { return v.deployment == nil && len(v.pods) == 0 }))
+}
+
+// Restart implements deploy.Session: through the template, so that the old pod has ended before the new one starts.
+func (s *session) Restart(ctx context.Context, daemon string, report func(deploy.Progress)) error {
+	l, err := s.read(ctx, daemon)
+	if err != nil {
+		return err
+	}
+	if l == nil {
+		return &deploy.Problem{Reason: deploy.NotFound, Message: fmt.Sprintf("there is no daemon %s in stack %s", daemon, s.stack)}
+	}
+	report(deploy.Progress{Phase: deploy.Stopping})
+	old := s.podsOf(daemon)
+	if err := s.roll(ctx, l.Name); err != nil {
+		return err
+	}
+	if l.Spec.Replicas != nil && *l.Spec.Replicas == 0 {
+		if o, ok := l.ours(); ok {
+			o["spec"].(object)["replicas"] = int64(1)
+			if _, err := s.apply(ctx, l.Name, o, false); err != nil {
+				return err
+			}
+		}
+	}
+	err = s.gone(ctx, daemon, old, report)
+	report(deploy.Progress{Phase: deploy.Launching})
+	return err
+}
+
+// RemoveData implements deploy.Session: a cluster keeps no data of ours.
+func (s *session) RemoveData(_ context.Context, name string) error {
+	return &deploy.Problem{Reason: deploy.NotFound, Message: "there is no data " + name}
+}
+
+// Lost implements deploy.Session.
+func (s *session) Lost() <-chan struct{} { return s.lock.lost }
+
+// Close implements deploy.Session.
+func (s *session) Close(ctx context.Context) error {
+	defer s.release()
+	var err error
+	select {
+	case <-s.lock.lost: // what is left over is the next holder's to clean up
+	default:
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if changed {
+			err = s.sweep(ctx)
+		}
+	}
+	return errors.Join(err, s.lock.release(ctx))
+}
+
+// leave notes that something may be left over that nothing uses any more.
+func (s *session) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = true
+}
