@@ -1,9 +1,11 @@
 package oci
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	dist "github.com/distribution/reference"
 
@@ -124,4 +126,20 @@ func (h Host) Broken(ref Reference, why error) error {
 		}
 	}
 	return why
+}
+
+// Unanswered is why a registry that was only asked what it has did not tell. late says that it took longer than patience;
+// why is what is known otherwise, a verdict or not.
+func Unanswered(ref Reference, late bool, patience time.Duration, why error) *deploy.Problem {
+	p := &deploy.Problem{Reason: deploy.RegistryUnreachable, Message: "the registry cannot be asked for image " + ref.Text}
+	if late {
+		p.Message += fmt.Sprintf(": no answer within %s", patience)
+		return p
+	}
+	var known *deploy.Problem
+	if errors.As(why, &known) {
+		return known
+	}
+	p.Err = why
+	return p
 }

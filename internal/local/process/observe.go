@@ -29,7 +29,7 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		return o, err
 	}
 	if len(ws) > 0 {
-		if o.Images, err = p.images.Resolve(ctx, ws); err != nil {
+		if o.Images, o.Unresolved, err = p.images.Resolve(ctx, ws); err != nil {
 			return o, err
 		}
 	}

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -95,16 +94,7 @@ func (s *Store) unanswered(ctx, asking context.Context, ref oci.Reference, err, 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	unreachable := &deploy.Problem{Reason: deploy.RegistryUnreachable, Message: "the registry cannot be asked for image " + ref.Text}
-	if asking.Err() != nil {
-		unreachable.Message += fmt.Sprintf(": no answer within %s", s.patience)
-		return unreachable
-	}
-	unreachable.Err = problem(classify(ref, err), ref, err, loginErr)
-	if errors.As(unreachable.Err, new(*deploy.Problem)) {
-		return unreachable.Err
-	}
-	return unreachable
+	return oci.Unanswered(ref, asking.Err() != nil, s.patience, problem(classify(ref, err), ref, err, loginErr))
 }
 
 // archiveIdentity is the ID of the archive's image on the engine, or the one it will get.

@@ -30,7 +30,7 @@ func TestEnsureUnpacksEachKindOnce(t *testing.T) {
 			must(t, testbed.WriteArchive(kind, path, img))
 			w := want(string(kind)+":"+path, manifest.PullNever) // the policy is about registries
 
-			before, err := s.Resolve(t.Context(), []workload.Workload{w})
+			before, _, err := s.Resolve(t.Context(), []workload.Workload{w})
 			must(t, err)
 			onlyThese(t, s)
 			var progress heard

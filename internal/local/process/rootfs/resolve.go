@@ -2,12 +2,14 @@ package rootfs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -19,60 +21,67 @@ const atRegistry = "registry:"
 
 // Resolve tells, by image reference, the identity that it stands for now, without changing anything: the Image.ID where
 // it is here; for an archive not unpacked yet the ID it will have; with pull policy always, where the registry has
-// something newer, "registry:" and its digest. What cannot be told is absent, and Ensure then says why. What Ensure did
-// before is not relied on any more: images may have been removed, or pushed, since.
-func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, error) {
+// something newer, "registry:" and its digest. What cannot be told is absent: an image that would have to be fetched, and,
+// with the reason in the second map, a broken archive or one that the registry says nothing of where it has to be asked.
+// What Ensure did before is not relied on any more: images may have been removed, or pushed, since.
+func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, map[string]*deploy.Problem, error) {
 	s.flights.Forget()
 	always := map[string]bool{} // by distinct image: whether any workload wants the newest
 	for _, w := range workloads {
 		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
 	}
 	var mu sync.Mutex
-	found := map[string]string{}
+	found, unresolved := map[string]string{}, map[string]*deploy.Problem{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
 	for _, image := range slices.Sorted(maps.Keys(always)) {
 		group.Go(func() error {
-			if id := s.identity(ctx, image, always[image]); id != "" {
-				mu.Lock()
+			id, err := s.identity(ctx, image, always[image])
+			mu.Lock()
+			defer mu.Unlock()
+			if id != "" {
 				found[image] = id
-				mu.Unlock()
 			}
-			return ctx.Err()
+			var p *deploy.Problem
+			if ctx.Err() == nil && errors.As(err, &p) {
+				unresolved[image] = p
+				return nil
+			}
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return found, nil
+	return found, unresolved, nil
 }
 
-// identity of one image, empty where it cannot be told.
-func (s *Store) identity(ctx context.Context, image string, newest bool) string {
+// identity of one image, empty where it cannot be told. Beside a problem with the registry it is the one that is here.
+func (s *Store) identity(ctx context.Context, image string, newest bool) (string, error) {
 	if a, ok := oci.ParseArchive(image); ok {
 		packed, err := a.Open(ctx, s.host)
 		if err != nil {
-			return ""
+			return "", err
 		}
 		defer packed.Close()
-		return packed.ID
+		return packed.ID, nil
 	}
 	ref, err := oci.ParseReference(image)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	have, present := s.present(ref)
 	if !newest || present && ref.Digest() != "" {
-		return have.ID
+		return have.ID, nil
 	}
 	digest, err := s.ask(ctx, ref)
 	switch {
 	case err != nil:
-		return ""
+		return have.ID, err
 	case present && have.Digest == digest:
-		return have.ID
+		return have.ID, nil
 	}
-	return atRegistry + digest
+	return atRegistry + digest, nil
 }
 
 // present gives what a reference stands for, if that is here. It is not kept from being removed.
@@ -90,12 +99,17 @@ func (s *Store) present(ref oci.Reference) (record, bool) {
 
 // ask asks the registry for the digest of a reference.
 func (s *Store) ask(ctx context.Context, ref oci.Reference) (string, error) {
-	login, _ := s.login.For(ref.Host()) // without a login the registry says what is wrong
+	login, loginErr := s.login.For(ref.Host())
 	from, err := connect(ref, login)
 	if err != nil {
-		return "", err
+		return "", s.host.Broken(ref, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	asking, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	return from.digest(ctx)
+	digest, err := from.digest(asking)
+	if err == nil || ctx.Err() != nil {
+		return digest, ctx.Err()
+	}
+	why := s.host.Classify(ref, said(err)).Problem(ref, loginErr)
+	return "", oci.Unanswered(ref, asking.Err() != nil, s.patience, why)
 }

