@@ -52,6 +52,16 @@ cross: ## compiles for every platform we release
 engine: ## a Docker engine that answers
 	@go run ./test/engine
 
+K8S     := v1.34.4
+K8SVARS := k8s.io/component-base/version
+.PHONY: cluster
+cluster: bin/cluster ## a Kubernetes cluster of one node that answers
+	@bin/cluster up
+
+bin/cluster: $(wildcard test/cluster/*.go) test/cluster/go.mod
+	CGO_ENABLED=0 go -C test/cluster build -trimpath -o $(CURDIR)/bin/cluster \
+		-ldflags '-s -w -X $(K8SVARS).gitVersion=$(K8S) -X $(K8SVARS).gitMajor=1 -X $(K8SVARS).gitMinor=34' .
+
 .PHONY: race
 race: # the race detector needs a C compiler
 	@command -v gcc >/dev/null || { \
