@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -65,15 +64,6 @@ type Store struct {
 
 	slots   oci.Slots
 	flights oci.Flights[Image]
-}
-
-// Dir is where images are kept unless told otherwise: $XDG_CACHE_HOME/alien/images.
-func Dir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("cannot tell where to keep images: %w", err)
-	}
-	return filepath.Join(base, "alien", "images"), nil
 }
 
 // Open gives the images of a cache. The directory is made when there is something to put into it.
