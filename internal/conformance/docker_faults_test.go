@@ -193,6 +193,56 @@ func (p *project) convergesTo(manifest string) {
 	}
 }
 
+// TestDockerClearsUp: what a killed run has left goes with the next up or down, also where no daemon changes.
+func TestDockerClearsUp(t *testing.T) {
+	for _, last := range []string{"up", "down"} {
+		t.Run(last, func(t *testing.T) {
+			t.Parallel()
+			on := behindProxy(t)
+			p := newProject(t, on)
+			if last == "up" {
+				p.manifest(oneRunning)
+				p.up(0)
+			}
+			p.manifest(strings.Replace(oneRunning, `"1"`, `"2"`, 1))
+			isCreate := func(c testbed.Call) bool { return strings.HasSuffix(c.Path, "/containers/create") }
+			p.killedAfter(on.proxy, isCreate)
+			p.manifest(oneRunning)
+			want := map[string]int{"up": 1, "down": 0}[last]
+			if left := p.on.leftovers(t, p.stack); len(left) != want+2 {
+				t.Errorf("the killed up left %v, want a ticket and a prepared container", left)
+			}
+			p.alien("daemon", "diff").exits(0)
+			p.alien("daemon", last).exits(0)
+			if left := p.on.leftovers(t, p.stack); len(left) != want {
+				t.Errorf("%s left %v", last, left)
+			}
+		})
+	}
+}
+
+// killedAfter runs an up and kills it when the engine has answered a call.
+func (p *project) killedAfter(proxy *testbed.EngineProxy, which func(testbed.Call) bool) {
+	p.Helper()
+	up := p.command("daemon", "up")
+	started := make(chan struct{})
+	proxy.After(func(_ int, c testbed.Call) {
+		if which(c) {
+			<-started
+			_ = up.Process.Kill()
+		}
+	})
+	if err := up.Start(); err != nil {
+		p.Fatal(err)
+	}
+	close(started)
+	_ = up.Wait()
+	proxy.Reset()
+	if code := up.ProcessState.ExitCode(); code != -1 {
+		p.Fatalf("up ended by itself with exit code %d", code)
+	}
+}
+
 // TestDockerEngineRestartDuringUp: the engine goes away in the middle of an update and comes back. That up may fail or
 // succeed, but it ends, and the next one converges.
 func TestDockerEngineRestartDuringUp(t *testing.T) {

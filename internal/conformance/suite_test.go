@@ -26,6 +26,7 @@ var suite = []struct {
 	{"image verdicts", imageVerdicts},
 	{"failed image leaves the old one running", imageFailureKeepsOld},
 	{"image changes under its tag", tagMoves},
+	{"image cannot be checked", imageUnchecked},
 	{"slow start", slowStart},
 	{"timeout while making progress", timeout},
 	{"no wait", noWait},

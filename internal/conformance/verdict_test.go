@@ -35,7 +35,7 @@ func verdicts(p *project) {
 		{"oom", `{command: [/daemon, alloc, "200000000"], memory: {min: 32Mi, desired: 32Mi}}`, deploy.OOMKilled, []string{"memory"}},
 		{"unhealthy", `{command: [/daemon, run], healthCheck: {command: [/daemon, health, /tmp/never], intervalSeconds: 1, failureThreshold: 2}}`,
 			deploy.UnhealthyNow, []string{"not ready: stat /tmp/never"}},
-		{"no-command", `command: [/no/such/thing]`, deploy.CommandNotFound, []string{"/no/such/thing"}},
+		{"no-command", `command: [/no/such/thing]`, deploy.CommandNotFound, []string{"the command /no/such/thing is not in the image"}},
 		{"not-executable", `{image: NOTEXECUTABLE}`, deploy.CommandNotExecutable, nil},
 		{"bad-format", `{image: BADFORMAT}`, deploy.ExecFormat, nil},
 	}
@@ -162,4 +162,28 @@ daemons:
 	if d := p.daemonStatus(4, "api"); d.Ready || d.State != deploy.Running {
 		p.Errorf("status: %+v, want it running and not ready", d)
 	}
+}
+
+// imageUnchecked: an image that should have been checked and could not be is a verdict, and touches nothing.
+func imageUnchecked(p *project) {
+	registry := testbed.Registry(p.T)
+	ref := registry.Push(p.T, "acme/api:1")
+	missing := "\ndaemons:\n  api: { image: \"" + ref + "\" }\n"
+	always := strings.Replace(missing, " }", ", pullPolicy: always }", 1)
+	p.manifest(missing)
+	p.up(0)
+	before := p.only("api")
+	registry.Close()
+	got := outcome(p.T, p.up(4, "--pull", "always"), "api")
+	if got.Verdict == nil || got.Verdict.Reason != deploy.RegistryUnreachable || p.only("api") != before {
+		p.Errorf("the registry does not answer: %s %+v", got.Outcome, got.Verdict)
+	}
+	p.manifest(always)
+	if d := p.daemonStatus(0, "api"); d.UpToDate == deploy.UpToDateYes {
+		p.Errorf("status: %+v, want no word on whether it is up to date", d)
+	}
+	p.alien("daemon", "diff").exits(0).says(ref)
+	p.up(4)
+	p.manifest(missing)
+	p.up(0)
 }
