@@ -13,14 +13,38 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/process"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
 var binary string // the alien under test, built once by TestMain
 
 func TestMain(m *testing.M) {
+	if code, stage := process.Stage(); stage {
+		os.Exit(code)
+	}
 	flag.Parse()
+	binary = os.Getenv(binaryVariable)
+	dir := ""
+	if binary == "" {
+		dir = build()
+	}
+	code := m.Run()
+	if dir != "" {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// binaryVariable names an alien that is built already.
+const binaryVariable = "ALIEN_CONFORMANCE_BINARY"
+
+// build builds the binary into a directory of its own, where every user may run it.
+func build() (dir string) {
 	dir, err := os.MkdirTemp("", "alien-conformance-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
 	if err != nil {
 		panic(err)
 	}
@@ -30,9 +54,7 @@ func TestMain(m *testing.M) {
 	if err := build.Run(); err != nil {
 		panic("cannot build alien: " + err.Error())
 	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	return dir
 }
 
 // project is a directory with a manifest, deployed to a subject under a stack name of its own.

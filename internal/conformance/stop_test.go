@@ -135,6 +135,7 @@ daemons:
 		wait.Go(func() {
 			cmd := p.command("daemon", "up", "-o", "json", "--lock-timeout", "2m")
 			cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+filepath.Join(p.dir, "state", string(rune('a'+i%2))))
+			cmd.Env = append(cmd.Env, p.on.env()...) // a platform that lives there has only the one
 			results[i] = p.finish(cmd)
 		})
 	}
@@ -163,5 +164,46 @@ func readUntil(r io.Reader, text string) string {
 		if text != "" && one[0] == '\n' && strings.Contains(said.String(), text) {
 			return said.String()
 		}
+	}
+}
+
+// othersDuringUp: a restart and a down that come during an up wait for their turn, and none spoils the others.
+func othersDuringUp(p *project) {
+	p.manifest(`
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, single, /shared/lock]
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+`)
+	for range 2 {
+		var wait sync.WaitGroup
+		results := make([]result, 3)
+		for i, command := range [][]string{{"up"}, {"restart"}, {"up", "--force-recreate"}} {
+			wait.Go(func() {
+				args := append([]string{"daemon"}, append(command, "--lock-timeout", "2m")...)
+				results[i] = p.alien(args...)
+			})
+		}
+		wait.Wait()
+		results[0].exits(0)
+		results[2].exits(0)
+		if results[1].code != 0 { // it came before there was anything
+			results[1].exits(1).says("NOT_FOUND")
+		}
+		p.only("api")
+	}
+	var wait sync.WaitGroup
+	var up, down result
+	wait.Go(func() { up = p.alien("daemon", "up", "--force-recreate", "--lock-timeout", "2m") })
+	wait.Go(func() { down = p.alien("daemon", "down", "--lock-timeout", "2m") })
+	wait.Wait()
+	up.exits(0)
+	down.exits(0)
+	p.up(0)
+	p.only("api")
+	p.alien("daemon", "down").exits(0)
+	if left := p.on.leftovers(p.T, p.stack); len(left) != 0 {
+		p.Errorf("they left %v", left)
 	}
 }

@@ -71,6 +71,9 @@ var hostDaemon = sync.OnceValues(func() ([]byte, error) { return buildDaemon(run
 
 // buildDaemon compiles the test daemon; after the first time Go's build cache makes that a matter of milliseconds.
 func buildDaemon(goos, arch string) ([]byte, error) {
+	if dir := os.Getenv(daemonsVariable); dir != "" {
+		return os.ReadFile(filepath.Join(dir, goos+"-"+arch))
+	}
 	dir, err := os.MkdirTemp("", "alien-testbed-")
 	if err != nil {
 		return nil, err
@@ -84,4 +87,23 @@ func buildDaemon(goos, arch string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot compile the test daemon: %w\n%s", err, said)
 	}
 	return os.ReadFile(path)
+}
+
+// daemonsVariable names a directory with test daemons that are built already: an ordinary user has no build cache.
+const daemonsVariable = "ALIEN_TESTBED_DAEMONS"
+
+// BuildDaemons writes the test daemons that images are made of into a directory, and gives the variable that makes another
+// process use them, NAME=value.
+func BuildDaemons(t testing.TB, dir string) string {
+	t.Helper()
+	for _, arch := range []string{runtime.GOARCH, foreignArch()} {
+		binary, err := buildDaemon("linux", arch)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "linux-"+arch), binary, 0o644)
+		}
+		if err != nil {
+			t.Fatalf("cannot make the test daemon: %v", err)
+		}
+	}
+	return daemonsVariable + "=" + dir
 }

@@ -16,6 +16,12 @@ const nobody = 65534
 // them, they are that already. Tests that match skip stay out: those that compile something, as nobody has no cache.
 func AsOrdinaryUser(t *testing.T, skip string) {
 	t.Helper()
+	Ordinary(t, nil, "-test.skip="+skip, "-test.timeout=5m")
+}
+
+// Ordinary is AsOrdinaryUser with further environment, and with the arguments of the test's program.
+func Ordinary(t *testing.T, env []string, args ...string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("the tests run as an ordinary user already")
 	}
@@ -28,8 +34,8 @@ func AsOrdinaryUser(t *testing.T, skip string) {
 	if err := prepareOrdinary(dir, binary, home); err != nil {
 		t.Fatalf("cannot prepare a run as an ordinary user: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "-test.skip="+skip, "-test.timeout=5m")
-	cmd.Env = []string{"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH")}
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append([]string{"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH")}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	if cmd.Dir, err = os.Getwd(); err != nil {
 		t.Fatal(err)

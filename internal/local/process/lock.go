@@ -122,6 +122,16 @@ func (l *lock) release() error {
 	return errors.Join(err, l.file.Close())
 }
 
+// deserted says that a stack's lock is of a process that has ended, and is there at all.
+func deserted(dir, stack string) (dead, there bool) {
+	path := filepath.Join(dir, locksDir, stack)
+	if _, err := os.Stat(path); err != nil {
+		return false, false
+	}
+	t, known := readTicket(path)
+	return known && t.Owner.Dead(owner.Current()), true
+}
+
 func readTicket(path string) (ticket, bool) {
 	f, err := os.Open(path)
 	if err != nil {

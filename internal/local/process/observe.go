@@ -33,10 +33,11 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 			return o, err
 		}
 	}
-	known := byID(all)
-	sorted := families(all)
+	known, sorted := byID(all), families(all)
+	broken := false
 	for _, daemon := range slices.Sorted(maps.Keys(sorted)) {
 		f := sorted[daemon]
+		broken = broken || len(f.healing()) > 0
 		if f.current == nil {
 			continue
 		}
@@ -46,6 +47,8 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		}
 		o.Daemons = append(o.Daemons, d)
 	}
+	dead, locked := deserted(p.dir, stack)
+	o.Unclean = dead || broken && !locked
 	return o, nil
 }
 

@@ -51,14 +51,18 @@ func problem(s Spec, err error) *deploy.Problem {
 
 // commandProblem tells why the command cannot be run.
 func commandProblem(s Spec, err unix.Errno) *deploy.Problem {
-	p := &deploy.Problem{Reason: deploy.ConfigRefused, Message: fmt.Sprintf("cannot start %s: %q cannot be run", s.Name, s.Args[0]), Err: err}
+	reason := deploy.ConfigRefused
 	switch err {
 	case unix.ENOENT, unix.ENOTDIR:
-		p.Reason, p.Message = deploy.CommandNotFound, fmt.Sprintf("cannot start %s: the command %q is not in the image", s.Name, s.Args[0])
+		reason = deploy.CommandNotFound
 	case unix.EACCES, unix.EPERM, unix.EISDIR:
-		p.Reason, p.Message = deploy.CommandNotExecutable, fmt.Sprintf("cannot start %s: the command %q is not executable", s.Name, s.Args[0])
+		reason = deploy.CommandNotExecutable
 	case unix.ENOEXEC, unix.ELIBBAD:
-		p.Reason, p.Message = deploy.ExecFormat, fmt.Sprintf("cannot start %s: the command %q is not a program for this machine", s.Name, s.Args[0])
+		reason = deploy.ExecFormat
+	}
+	p := deploy.Refused(reason, s.Args[0])
+	if reason == deploy.ConfigRefused {
+		p.Err = err
 	}
 	return p
 }
@@ -86,14 +90,14 @@ func noNamespaces(err error) *deploy.Problem {
 }
 
 // missing says that a mount's source is not there.
-func missing(s Spec, b Bind) error {
+func missing(b Bind) error {
 	_, err := os.Stat(b.Source)
 	if err == nil {
 		return nil
 	}
-	p := &deploy.Problem{Reason: deploy.MountSourceMissing, Message: fmt.Sprintf("cannot start %s: the mount source %s does not exist", s.Name, b.Source)}
+	p := deploy.Refused(deploy.MountSourceMissing, b.Source)
 	if !errors.Is(err, fs.ErrNotExist) {
-		p.Message = fmt.Sprintf("cannot start %s: the mount source %s cannot be reached", s.Name, b.Source)
+		p.Message = fmt.Sprintf("the mounted path %s cannot be reached", b.Source)
 		p.Err = err
 	}
 	return p

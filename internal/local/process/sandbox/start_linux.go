@@ -58,7 +58,7 @@ func prepare(spec Spec) (request, error) {
 		if b.Own {
 			err = r.own(b.Source)
 		} else {
-			err = missing(spec, b)
+			err = missing(b)
 		}
 		if err != nil {
 			return request{}, err

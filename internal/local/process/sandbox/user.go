@@ -80,7 +80,7 @@ func find(text string, passwd, groups [][]string) (account, error) {
 	if !known {
 		uid, err := number(user)
 		if err != nil {
-			return account{}, unknownUser("user", user)
+			return account{}, unknownUser(user)
 		}
 		a.UID = uid
 	}
@@ -103,7 +103,7 @@ func findGroup(group string, groups [][]string) (int, error) {
 	}
 	gid, err := number(group)
 	if err != nil {
-		return 0, unknownUser("group", group)
+		return 0, unknownUser(group)
 	}
 	return gid, nil
 }
@@ -130,6 +130,4 @@ func number(text string) (int, error) {
 	return int(n), err
 }
 
-func unknownUser(kind, name string) error {
-	return &deploy.Problem{Reason: deploy.UserUnknown, Message: fmt.Sprintf("the image has no %s %q", kind, name)}
-}
+func unknownUser(name string) error { return deploy.Refused(deploy.UserUnknown, name) }
