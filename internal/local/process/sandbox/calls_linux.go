@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -72,17 +73,18 @@ func (p *program) texts(list []string) (uintptr, error) {
 // run makes the calls in order. It comes back only where one fails, and says which and why.
 //
 // It is also run in a forked copy of a process with many threads, of which only the calling one is there: it must not
-// allocate, grow its stack, take a lock or be instrumented.
+// allocate, take a lock, be instrumented, or ask for more stack, which is also how Go stops a goroutine for others.
 //
+//go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
-func run(calls []call) (step, unix.Errno) {
-	var refused unix.Errno
+func run(calls []call) (step, syscall.Errno) {
+	var refused syscall.Errno
 	last := stepNone
 	for i := range calls {
 		c := &calls[i]
-		_, _, errno := unix.RawSyscall6(c.trap, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], 0)
+		_, _, errno := syscall.RawSyscall6(c.trap, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], 0)
 		if errno == 0 {
 			continue
 		}

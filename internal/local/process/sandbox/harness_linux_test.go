@@ -83,7 +83,7 @@ func newBox(t *testing.T, args ...string) *box {
 }
 
 // image unpacks the root file system that tests share.
-func image(t *testing.T) string {
+func image(t testing.TB) string {
 	t.Helper()
 	binary := os.Getenv(asUser)
 	if binary == "" {

@@ -113,11 +113,12 @@ func forkBoth(join, p *program, said *os.File) (int, error) {
 
 // fork returns in the parent only. The same restrictions hold for it as for run.
 //
+//go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
-func fork(first, rest []call, report uintptr, told *record) (uintptr, unix.Errno) {
-	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+func fork(first, rest []call, report uintptr, told *record) (uintptr, syscall.Errno) {
+	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if pid != 0 || errno != 0 {
 		return pid, errno
 	}
@@ -125,12 +126,12 @@ func fork(first, rest []call, report uintptr, told *record) (uintptr, unix.Errno
 	if len(first) > 0 {
 		if s, errno = run(first); errno == 0 {
 			s = stepFork
-			pid, _, errno = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT, 0, 0, 0, 0, 0)
+			pid, _, errno = syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT, 0, 0, 0, 0, 0)
 			if pid != 0 && errno == 0 {
 				told.PID = int32(pid)
-				_, _, _ = unix.RawSyscall6(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(told)), unsafe.Sizeof(*told), 0, 0, 0)
+				_, _, _ = syscall.RawSyscall6(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(told)), unsafe.Sizeof(*told), 0, 0, 0)
 				for {
-					_, _, _ = unix.RawSyscall6(unix.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
+					_, _, _ = syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
 				}
 			}
 		}
@@ -139,9 +140,9 @@ func fork(first, rest []call, report uintptr, told *record) (uintptr, unix.Errno
 		s, errno = run(rest)
 	}
 	told.Step, told.Errno = int32(s), int32(errno)
-	_, _, _ = unix.RawSyscall6(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(told)), unsafe.Sizeof(*told), 0, 0, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_WRITE, report, uintptr(unsafe.Pointer(told)), unsafe.Sizeof(*told), 0, 0, 0)
 	for {
-		_, _, _ = unix.RawSyscall6(unix.SYS_EXIT_GROUP, 127, 0, 0, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 127, 0, 0, 0, 0, 0)
 	}
 }
 

@@ -293,8 +293,10 @@ func (i *instance) killNow() {
 
 // removeAll removes the instance, which does not run.
 func (i *instance) removeAll() error {
-	if err := sandbox.End(i.spec.Sandbox); err != nil { // of one with damaged files nobody knows whether it runs
-		return err
+	if i.broken != nil { // nobody knows whether it runs
+		if err := sandbox.End(i.spec.Sandbox); err != nil {
+			return err
+		}
 	}
 	if i.log != nil {
 		if err := i.log.close(); err != nil {

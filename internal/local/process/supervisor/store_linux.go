@@ -48,6 +48,9 @@ func makeHome(dir string, s Spec, st state) (home, error) {
 	if err == nil {
 		err = writeFile(h.path(specName), document{Version: protocol, Spec: &s})
 	}
+	if err == nil {
+		err = syncDir(filepath.Dir(string(h)))
+	}
 	if err != nil {
 		return h, errors.Join(err, h.remove())
 	}
