@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -20,6 +21,7 @@ const (
 	exitChanges     = 6   // diff --exit-code: there are changes
 	exitInterrupted = 130 // SIGINT
 	exitTerminated  = 143 // SIGTERM
+	exitPipe        = 141 // SIGPIPE, as the shell shows it: whoever read the result has gone
 )
 
 // Interrupted is the cause with which main cancels the context on the first signal.
@@ -31,6 +33,12 @@ func SignalCode(signal os.Signal) int {
 		return exitTerminated
 	}
 	return exitInterrupted
+}
+
+// unread says that an error only means that nobody reads standard output any more.
+func unread(err error) bool {
+	var write *fs.PathError
+	return errors.As(err, &write) && write.Path == os.Stdout.Name() && errors.Is(write.Err, syscall.EPIPE)
 }
 
 // interruption gives the signal that ended ctx, if one did.

@@ -139,6 +139,9 @@ func flagNames(cmd *cobra.Command) []string {
 
 // end reports an error and gives its exit code.
 func (d *deps) end(ctx context.Context, c *common, args []string, err error) int {
+	if unread(err) {
+		return exitPipe
+	}
 	f := asFailure(ctx, err)
 	format := d.errorFormat(c, args)
 	if format != output.Text && !f.shown {

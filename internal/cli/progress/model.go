@@ -211,6 +211,9 @@ func (r *row) elapsed(now time.Time) time.Duration {
 	return now.Sub(r.from)
 }
 
+// named is how many daemons a heartbeat names.
+const named = 5
+
 // Waiting names what is not finished yet, for a heartbeat; "" when nothing is.
 func (m *Model) Waiting(now time.Time) string {
 	var parts []string
@@ -221,6 +224,9 @@ func (m *Model) Waiting(now time.Time) string {
 	}
 	if len(parts) == 0 {
 		return ""
+	}
+	if more := len(parts) - named; more > 0 {
+		parts = append(parts[:named], fmt.Sprintf("and %d more", more))
 	}
 	return "waiting for " + strings.Join(parts, ", ")
 }

@@ -181,3 +181,14 @@ func TestQuietSaysNothing(t *testing.T) {
 		t.Errorf("it said %q", b.String())
 	}
 }
+
+func TestHeartbeatNamesAFew(t *testing.T) {
+	var m Model
+	for _, name := range strings.Split("abcdefgh", "") {
+		m.Apply(deploy.Event{Time: start(), Daemon: name, Kind: deploy.KindRemoving})
+	}
+	want := "waiting for a (stopping, 15s), b (stopping, 15s), c (stopping, 15s), d (stopping, 15s), e (stopping, 15s), and 3 more"
+	if diff := cmp.Diff(want, m.Waiting(after(15*time.Second))); diff != "" {
+		t.Error(diff)
+	}
+}
