@@ -17,6 +17,7 @@ import (
 )
 
 func TestSupervisorKilled(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "tick", "10ms")
 	s.Health = &supervisor.Health{Command: []string{"/daemon", "health", "/tmp"}, Interval: 50 * time.Millisecond, Timeout: 5 * time.Second, Threshold: 3}
@@ -64,6 +65,7 @@ func (h *house) wholeTicks(id string) {
 
 // TestDiedUnseen: a daemon that ends while there is no supervisor is started again, once.
 func TestDiedUnseen(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.up(h.spec("api", "run"))
 	other := h.up(h.spec("other", "run"))
@@ -88,6 +90,7 @@ func TestDiedUnseen(t *testing.T) {
 
 // TestStopIsNotForgotten: neither what was stopped nor what was being stopped comes back.
 func TestStopIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	stopped := h.up(h.spec("stopped", "run"))
 	if err := h.Stop(soon(t), stopped, supervisor.StopOptions{ByHand: true}); err != nil {
@@ -112,6 +115,7 @@ func TestStopIsNotForgotten(t *testing.T) {
 
 // TestReboot: after the machine was started again a process with the same id and start is another one.
 func TestReboot(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "run")
 	id := h.up(s)
@@ -148,6 +152,7 @@ func rewrite(t *testing.T, path, old, new string) {
 func TestTornFiles(t *testing.T) {
 	for _, file := range []string{"state.json", "spec.json"} {
 		t.Run(file, func(t *testing.T) {
+			t.Parallel()
 			h := newHouse(t)
 			whole := h.up(h.spec("whole", "run"))
 			torn := h.up(h.spec("torn", "run"))
@@ -186,6 +191,7 @@ func TestTornFiles(t *testing.T) {
 
 // TestHalfMadeAndHalfRemoved: what a kill left of a creation or a removal is cleared away.
 func TestHalfMadeAndHalfRemoved(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.up(h.spec("api", "run"))
 	h.killSupervisor()
@@ -234,6 +240,7 @@ func TestUnusableDirectory(t *testing.T) {
 
 // TestManyAtOnce: commands at the same time start one supervisor.
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.up(h.spec("api", "run"))
 	for range 5 {
@@ -268,6 +275,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		moments = 10
 	}
+	t.Parallel()
 	h := newHouse(t)
 	shared := t.TempDir()
 	if err := os.Chmod(shared, 0o777); err != nil {

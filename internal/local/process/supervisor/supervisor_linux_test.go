@@ -14,6 +14,7 @@ import (
 )
 
 func TestLifeOfAnInstance(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "run")
 	s.Record = []byte(`{"hash":"abc"}`)
@@ -59,6 +60,7 @@ func TestLifeOfAnInstance(t *testing.T) {
 }
 
 func TestCrashes(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.up(h.spec("api", "crash-until", "3", "/tmp/count"))
 	got := h.await(id, "the fourth run", func(s supervisor.Status) bool {
@@ -86,6 +88,7 @@ func TestCrashes(t *testing.T) {
 }
 
 func TestStartThatFails(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "run")
 	s.Sandbox.Args = []string{"/nothing"}
@@ -105,6 +108,7 @@ func TestStartThatFails(t *testing.T) {
 }
 
 func TestStopGrace(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "ignore-term")
 	s.Grace = 300 * time.Millisecond
@@ -127,6 +131,7 @@ func TestStopGrace(t *testing.T) {
 
 // TestShortenedGrace: a second stop with a shorter grace makes the first one end sooner.
 func TestShortenedGrace(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "ignore-term")
 	s.Grace = time.Hour
@@ -146,6 +151,7 @@ func TestShortenedGrace(t *testing.T) {
 
 // TestOneOfADaemon: two instances of one daemon never run at once.
 func TestOneOfADaemon(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	first := h.up(h.spec("api", "run"))
 	second := h.spec("api", "run")
@@ -167,6 +173,7 @@ func TestOneOfADaemon(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.up(h.spec("api", "run"))
 	before := h.status(id)
@@ -180,6 +187,7 @@ func TestRestart(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s := h.spec("api", "slow-start", "400ms", "/tmp/ready")
 	s.Health = &supervisor.Health{Command: []string{"/daemon", "health", "/tmp/ready"}, Interval: time.Hour, Timeout: 5 * time.Second, Threshold: 3}
@@ -201,6 +209,7 @@ func TestHealth(t *testing.T) {
 
 // TestEndsByItself: with nothing to keep there is no supervisor, and the next call starts one.
 func TestEndsByItself(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	pid := h.supervisorPID()
 	waitFor(soon(t), t, "the end of the supervisor", func() bool { return syscall.Kill(pid, 0) != nil })
@@ -213,6 +222,7 @@ func TestEndsByItself(t *testing.T) {
 }
 
 func TestFilesAreOurs(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	id := h.up(h.spec("api", "run"))
 	for name, want := range map[string]os.FileMode{
