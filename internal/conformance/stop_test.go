@@ -94,8 +94,9 @@ daemons:
 func (p *project) interrupted(when string) {
 	p.Helper()
 	up := p.command("daemon", "up", "--progress", "plain")
-	var said bytes.Buffer
-	up.Stdout = &said
+	var stdout bytes.Buffer
+	var said strings.Builder
+	up.Stdout = &stdout
 	stderr, err := up.StderrPipe()
 	if err != nil {
 		p.Fatal(err)
@@ -112,7 +113,7 @@ func (p *project) interrupted(when string) {
 	_ = up.Wait()
 	took := time.Since(began)
 	if code := up.ProcessState.ExitCode(); code != 130 || took > interruptLimit {
-		p.Errorf("interrupted up: exit code %d after %s, want 130 within 5s\n%s", code, took, said.String())
+		p.Errorf("interrupted up: exit code %d after %s, want 130 within 5s\n%s%s", code, took, said.String(), stdout.String())
 	}
 }
 
@@ -179,7 +180,7 @@ daemons:
 	for range 2 {
 		var wait sync.WaitGroup
 		results := make([]result, 3)
-		for i, command := range [][]string{{"up"}, {"restart"}, {"up", "--force-recreate"}} {
+		for i, command := range [][]string{{"up"}, {"restart", "api"}, {"up", "--force-recreate"}} {
 			wait.Go(func() {
 				args := append([]string{"daemon"}, append(command, "--lock-timeout", "2m")...)
 				results[i] = p.alien(args...)

@@ -43,6 +43,7 @@ var suite = []struct {
 	{"interrupt during a replacement", interrupt},
 	{"interrupt during a stop grace", interruptStop},
 	{"four at once", fourAtOnce},
+	{"restart and down during up", othersDuringUp},
 }
 
 // conform runs the suite on a platform.
