@@ -44,6 +44,9 @@ func runExplain(d *deps, c *common, what string) error {
 		doc := fieldDocument(f)
 		return d.print(c, doc, func(t ui.Theme) string { return fieldText(t, doc) })
 	}
+	if instead := manifest.Instead(what); instead != "" {
+		return usagef(instead, "%q is not a field here", what)
+	}
 	return usagef(orHint(didYouMean(what, explainable()), "alien explain daemons"), "no field and no code is called %q", what)
 }
 
