@@ -13,7 +13,7 @@ import (
 type cause struct {
 	words  *regexp.Regexp // on lower-case text
 	reason deploy.Reason
-	what   string // %s is the image, where there is one
+	what   string // %s is the image, where there is one; empty is what every platform says
 	hint   string
 }
 
@@ -35,10 +35,10 @@ func imageCauses() []cause {
 // startCauses are why a container could not be made or started.
 func startCauses() []cause {
 	return []cause{
-		{regexp.MustCompile(`exec format error`), deploy.ExecFormat, "the command is not a program for the node", ""},
-		{regexp.MustCompile(`unable to find (user|group)|no matching entries in (passwd|group)|no users found`), deploy.UserUnknown, "the user does not exist in the image", ""},
-		{regexp.MustCompile(`executable file not found|no such file or directory|no command specified`), deploy.CommandNotFound, "the command is not in the image", ""},
-		{regexp.MustCompile(`permission denied`), deploy.CommandNotExecutable, "the command is not executable", ""},
+		{regexp.MustCompile(`exec format error`), deploy.ExecFormat, "", ""},
+		{regexp.MustCompile(`unable to find (user|group)|no matching entries in (passwd|group)|no users found`), deploy.UserUnknown, "", ""},
+		{regexp.MustCompile(`executable file not found|no such file or directory|no command specified`), deploy.CommandNotFound, "", ""},
+		{regexp.MustCompile(`permission denied`), deploy.CommandNotExecutable, "", ""},
 		{regexp.MustCompile(`non-root|runasnonroot|non-numeric user`), deploy.ConfigRefused, "the image's user does not fit", ""},
 		{regexp.MustCompile(``), deploy.ConfigRefused, "the node cannot start the container", ""},
 	}
@@ -59,7 +59,7 @@ func podCauses() []cause {
 // mountCauses are why a volume could not be mounted.
 func mountCauses() []cause {
 	return []cause{
-		{regexp.MustCompile(`no such file|hostpath type check failed|does not exist`), deploy.MountSourceMissing, "a mount's source does not exist on the node", ""},
+		{regexp.MustCompile(`no such file|hostpath type check failed|does not exist`), deploy.MountSourceMissing, "", ""},
 	}
 }
 
@@ -68,6 +68,11 @@ func find(causes []cause, said, subject string) *deploy.Problem {
 	lower := strings.ToLower(said)
 	for _, c := range causes {
 		if c.words.MatchString(lower) {
+			if c.what == "" {
+				p := deploy.Refused(c.reason, stumbled(said))
+				p.Hint, p.Err = c.hint, saidError(said)
+				return p
+			}
 			what := c.what
 			if strings.Contains(what, "%s") {
 				what = fmt.Sprintf(what, subject)
@@ -76,6 +81,32 @@ func find(causes []cause, said, subject string) *deploy.Problem {
 		}
 	}
 	return nil
+}
+
+// stumbled finds what a container runtime stumbled over: exec: "/no/such": …, exec /bad: exec format error, user nobody.
+func stumbled(said string) string {
+	m := regexp.MustCompile(`exec: "([^"]+)"|\bexec (/[^\s:]+)|unable to find (?:user|group) ([^\s:]+)|hostPath type check failed: ([^\s]+)`).FindStringSubmatch(said)
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2] + m[3] + m[4]
+}
+
+// Explain implements deploy.Explainer: what the container runtime itself writes into a log when it cannot execute a
+// program looks to the cluster like a program that failed.
+func (p *platform) Explain(lines []string) *deploy.Problem {
+	if len(lines) == 0 {
+		return nil
+	}
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "exec /") && !strings.Contains(last, "exec user process caused") {
+		return nil
+	}
+	found := find(startCauses(), last, "")
+	if found.Reason == deploy.ConfigRefused {
+		return nil
+	}
+	return found
 }
 
 // saidError carries the cluster's own words.

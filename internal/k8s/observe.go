@@ -115,6 +115,9 @@ func drift(w workload.Workload, d *live, key []byte, secrets []string) []deploy.
 	}
 	var out []deploy.Cause
 	for _, diff := range differences(have, want.deployment, "") {
+		if strings.HasSuffix(diff.path, "."+pullPolicyField) {
+			continue // how an image comes to the node does not change what runs
+		}
 		out = append(out, deploy.Cause{Path: diff.path, Kind: deploy.Changed, Old: shown(at(d.raw, diff)), New: shown(diff.want)})
 	}
 	if want.secret != nil && !slices.Contains(secrets, nameOf(want.secret)) {

@@ -47,6 +47,8 @@ type platform struct {
 
 	mu      sync.Mutex
 	mirrors map[string]*shared // by stack
+
+	guards sync.Map // run → *guarded: runs that began while we watched
 }
 
 // shared is a mirror that several look into.

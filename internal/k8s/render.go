@@ -93,7 +93,7 @@ func podSpec(w workload.Workload, secret string) object {
 
 func container(w workload.Workload, secret string) object {
 	c := object{
-		"name": w.Daemon, "image": w.Image, "imagePullPolicy": pullPolicy(w.PullPolicy),
+		"name": w.Daemon, "image": w.Image, pullPolicyField: pullPolicy(w.PullPolicy),
 		"securityContext": containerSecurity(w),
 	}
 	if w.Command != nil {
@@ -180,6 +180,9 @@ func containerSecurity(w workload.Workload) object {
 	}
 	return s
 }
+
+// pullPolicyField is where a container says when its image is fetched.
+const pullPolicyField = "imagePullPolicy"
 
 func pullPolicy(p manifest.PullPolicy) string {
 	switch p {

@@ -295,8 +295,49 @@ func (s *session) Undo(ctx context.Context, daemon string) error {
 		return fmt.Errorf("cannot read the previous state of %s: %w", l.Name, err)
 	}
 	s.leave()
-	_, err = s.apply(ctx, l.Name, previous, false)
-	return err
+	after, err := s.apply(ctx, l.Name, previous, false)
+	if err != nil {
+		return err
+	}
+	return s.revived(ctx, daemon, after.Generation)
+}
+
+// revived waits until what was put back has been started. Pods that are in its way are given what time there is to end.
+// That the time is over before is no error: the cluster goes on by itself.
+func (s *session) revived(ctx context.Context, daemon string, generation int64) error {
+	left := int64(30)
+	if deadline, ok := ctx.Deadline(); ok {
+		left = int64(time.Until(deadline).Seconds()) - 1
+	}
+	all, err := s.mirror.views()
+	if err != nil {
+		return s.problem(err)
+	}
+	pods := all[daemon].pods
+	err = each(len(pods), func(i int) error {
+		grace := pods[i].Spec.TerminationGracePeriodSeconds
+		if grace != nil && *grace <= left {
+			return nil
+		}
+		if err := s.client.Hurry(ctx, pods[i].Name, max(1, left)); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		return s.problem(err)
+	}
+	err = s.mirror.await(ctx, daemon, func(v view) bool {
+		if v.deployment == nil || v.deployment.Generation < generation {
+			return v.deployment == nil
+		}
+		o := v.observe(time.Now())
+		return o.State != deploy.Created || o.Problem != nil
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return s.problem(err)
 }
 
 // Remove implements deploy.Session.

@@ -39,6 +39,9 @@ func (p *platform) Watch(ctx context.Context, stack string, opts deploy.WatchOpt
 					continue
 				}
 				last[daemon] = l.Observation
+				if l.State == deploy.Running && known {
+					p.guard(ctx, m, all[daemon].current(), l.Observation)
+				}
 				if !yield(l.Observation, nil) {
 					return
 				}

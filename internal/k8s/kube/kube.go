@@ -127,8 +127,17 @@ func (c *Client) Apply(ctx context.Context, k Kind, name string, object any, o A
 
 // Delete deletes an object with what belongs to it. With preconditions it deletes that very object, in that very state.
 func (c *Client) Delete(ctx context.Context, k Kind, name string, pre *metav1.Preconditions) error {
-	foreground := metav1.DeletePropagationBackground
-	opts := metav1.DeleteOptions{TypeMeta: metav1.TypeMeta{Kind: "DeleteOptions", APIVersion: "v1"}, PropagationPolicy: &foreground, Preconditions: pre}
+	background := metav1.DeletePropagationBackground
+	return c.delete(ctx, k, name, metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: pre})
+}
+
+// Hurry has a pod end within so many seconds, also one that is ending already.
+func (c *Client) Hurry(ctx context.Context, pod string, seconds int64) error {
+	return c.delete(ctx, Pods, pod, metav1.DeleteOptions{GracePeriodSeconds: &seconds})
+}
+
+func (c *Client) delete(ctx context.Context, k Kind, name string, opts metav1.DeleteOptions) error {
+	opts.TypeMeta = metav1.TypeMeta{Kind: "DeleteOptions", APIVersion: "v1"}
 	return c.call(ctx, request{method: http.MethodDelete, path: c.path(k, name), body: opts}, nil)
 }
 
