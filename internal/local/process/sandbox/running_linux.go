@@ -109,7 +109,35 @@ func (r *Running) ended(ctx context.Context) error {
 }
 
 // Terminate asks the process and all that it started to end.
-func (r *Running) Terminate() error { return signalAll(r.tree(), unix.SIGTERM) }
+//
+// A process that does nothing about SIGTERM, or not yet, ends from it, except for the first one of a process namespace:
+// that the kernel spares. Where it is alone it gets what the signal means.
+func (r *Running) Terminate() error {
+	tree := r.tree()
+	if !r.spec.HostPID && len(tree) == 1 && endsFromTerm(r.process.PID) {
+		return r.Kill()
+	}
+	return signalAll(tree, unix.SIGTERM)
+}
+
+// endsFromTerm says whether a process neither handles, ignores nor holds back SIGTERM.
+func endsFromTerm(pid int) bool {
+	text, err := readSmall(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		if name != "SigCgt" && name != "SigIgn" && name != "SigBlk" {
+			continue
+		}
+		mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+		if err != nil || mask&(1<<(unix.SIGTERM-1)) != 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // Kill ends the process and all that it started.
 func (r *Running) Kill() error {

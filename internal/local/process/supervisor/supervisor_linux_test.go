@@ -129,6 +129,25 @@ func TestStopGrace(t *testing.T) {
 	}
 }
 
+// TestStopAtOnce: a daemon that cannot have made arrangements for SIGTERM yet ends from it nevertheless.
+func TestStopAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.spec("api", "run")
+	s.Grace = time.Minute
+	if err := h.Create(soon(t), s, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		if err := h.Start(soon(t), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Stop(soon(t), s.ID, supervisor.StopOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestShortenedGrace: a second stop with a shorter grace makes the first one end sooner.
 func TestShortenedGrace(t *testing.T) {
 	t.Parallel()
