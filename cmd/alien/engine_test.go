@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
@@ -27,8 +28,12 @@ type engineUnderTest struct {
 	err  error
 }
 
-// condition knows [docker]: an engine answers. In CI a missing engine is a failure and not a reason to skip.
+// condition knows [docker]: an engine answers; and [process]: this system has the process runtime. In CI a missing engine is
+// a failure and not a reason to skip.
 func (e *engineUnderTest) condition(cond string) (bool, error) {
+	if cond == "process" {
+		return sandbox.Check() == nil, nil
+	}
 	if cond != "docker" {
 		return false, fmt.Errorf("unknown condition %q", cond)
 	}
@@ -121,6 +126,9 @@ func (e *engineUnderTest) archive(ts *testscript.TestScript, neg bool, args []st
 	digest, err := img.ConfigName()
 	ts.Check(err)
 	ts.Defer(func() { // what up has loaded
+		if e.api == nil {
+			return
+		}
 		_, _ = e.api.ImageRemove(context.Background(), digest.String(), dockerimage.RemoveOptions{Force: true})
 	})
 }

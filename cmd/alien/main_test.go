@@ -1,17 +1,25 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/alienplatform/alien-go/internal/local/process"
+	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
 
 var update = flag.Bool("update", false, "rewrite what scripts compare output with")
 
 func TestMain(m *testing.M) {
+	if code, stage := process.Stage(); stage {
+		os.Exit(code)
+	}
 	testscript.Main(m, map[string]func(){"alien": main})
 }
 
@@ -59,8 +67,28 @@ func hermetic(env *testscript.Env) error {
 	env.Setenv("XDG_RUNTIME_DIR", filepath.Join(home, "run"))
 	env.Setenv("DOCKER_CONFIG", filepath.Join(home, ".docker"))
 	env.Setenv("ENGINE", os.Getenv("DOCKER_HOST"))
+	env.Defer(func() { endDaemons(env) })
 	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
 		env.Setenv("GOCOVERDIR", dir)
 	}
 	return os.MkdirAll(filepath.Join(home, ".config", "alien"), 0o755)
+}
+
+// endDaemons ends what a script has left running under the process runtime. Where that cannot be done the script's directory
+// cannot be removed either, and that is told.
+func endDaemons(env *testscript.Env) {
+	dir := filepath.Join(env.Getenv("XDG_STATE_HOME"), "alien", "process")
+	if empty, err := supervisor.Empty(dir); empty || err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := supervisor.EnsureRunning(ctx, dir)
+	if err != nil {
+		return
+	}
+	all, _ := c.List(ctx, "")
+	for _, s := range all {
+		_ = c.Remove(ctx, s.ID, supervisor.StopOptions{Grace: new(time.Duration)})
+	}
 }

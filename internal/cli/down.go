@@ -54,9 +54,13 @@ func runDown(ctx context.Context, d *deps, c *common, o downOptions, cmd *cobra.
 		d.announce(c, n.name, p.Place())
 		ch := change{kind: output.KindDown, stack: n.name, target: output.NewTarget(n.target, p.Place()), began: began}
 		return ch.run(ctx, d, c, func(event func(deploy.Event)) (deploy.Report, error) {
-			return deploy.Down(ctx, p, n.name, deploy.DownOptions{
+			report, err := deploy.Down(ctx, p, n.name, deploy.DownOptions{
 				Only: o.daemons, DeleteData: o.deleteData, Timeout: o.timeout, Begin: d.begin(o.lockTimeout, ""),
 			}, event)
+			if err == nil && len(o.daemons) == 0 {
+				d.noteDocker(n.target, n.name, "", false)
+			}
+			return report, err
 		})
 	})
 }

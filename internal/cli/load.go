@@ -182,6 +182,7 @@ func (d *deps) identify(cmd *cobra.Command, c *common) (*named, error) {
 	}
 	var err error
 	n.target, err = d.target(cmd, c, n.stack)
+	n.target = d.whereItRuns(c, n.target, n.name)
 	return n, err
 }
 

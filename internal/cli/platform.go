@@ -7,6 +7,7 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local"
 	"github.com/alienplatform/alien-go/internal/local/docker"
+	"github.com/alienplatform/alien-go/internal/local/process"
 	"github.com/alienplatform/alien-go/internal/manifest"
 )
 
@@ -17,20 +18,11 @@ func openPlatform(ctx context.Context, d *deps, c *common, t manifest.Target) (d
 	case t.Platform == manifest.Local && t.Runtime == manifest.Docker:
 		return docker.Open(ctx, docker.Options{Context: c.dockerContext, LookupEnv: d.env})
 	case t.Platform == manifest.Local:
-		return nil, noProcessRuntime(c)
+		return process.Open(process.Options{LookupEnv: d.env})
 	case t.Platform == manifest.Kubernetes:
 		return nil, unavailable("this version cannot deploy to Kubernetes yet", "pass -p local to run on Docker")
 	}
 	return nil, unavailable(fmt.Sprintf("this tool does not deploy to %s", t.Platform), "pass -p local")
-}
-
-func noProcessRuntime(c *common) error {
-	const hint = "start a Docker engine, or point DOCKER_HOST or --docker-context to one"
-	if c.runtime == "auto" {
-		return unavailable("no Docker engine is set up here (no DOCKER_HOST, no Docker context, no socket), and this version "+
-			"cannot run daemons with the process runtime yet", hint)
-	}
-	return unavailable("this version cannot run daemons with the process runtime yet", hint+"; then pass --runtime docker")
 }
 
 // autoRuntime is what runs local daemons when nobody said so; it looks, and talks to nothing.
@@ -44,3 +36,14 @@ func autoRuntime(d *deps, c *common) manifest.Runtime {
 func unavailable(message, hint string) error {
 	return &deploy.Problem{Reason: deploy.Unavailable, Message: message, Hint: hint}
 }
+
+// embedded is the process runtime, as far as it is more than a platform.
+type embedded struct{ process.Options }
+
+func (d *deps) embedded() embedded { return embedded{process.Options{LookupEnv: d.env}} }
+
+func (e embedded) dir() (string, error)                    { return process.Dir(e.Options) }
+func (e embedded) holds(stack string) (bool, error)        { return process.Holds(e.Options, stack) }
+func (e embedded) gc(ctx context.Context) (int64, error)   { return process.GC(ctx, e.Options) }
+func (e embedded) resume(ctx context.Context) error        { return process.Resume(ctx, e.Options) }
+func (e embedded) unit(program, by string) (string, error) { return process.Unit(e.Options, program, by) }

@@ -58,6 +58,9 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 	if err := knownDaemons(o.daemons, m.daemonNames()); err != nil {
 		return err
 	}
+	if err := d.refuseOther(m.target, m.stack.Name); err != nil {
+		return err
+	}
 	d.warn(c, m.warnings)
 	pullAs(m.workloads, o.pull)
 	return d.on(ctx, c, m.target, func(p deploy.Platform) error {
@@ -66,6 +69,7 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 		if o.dryRun {
 			return ch.preview(ctx, d, c, p, m, o.plan())
 		}
+		d.noteDocker(m.target, m.stack.Name, p.Place(), true)
 		return ch.run(ctx, d, c, func(event func(deploy.Event)) (deploy.Report, error) {
 			return deploy.Up(ctx, p, m.stack.Name, m.workloads, o.engine(d, m.stack.File), event)
 		})

@@ -30,6 +30,9 @@ type subject interface {
 	leftovers(t *testing.T, stack string) []string
 }
 
+// limited is a subject that may be unable to hold a daemon to its limits, and then refuses them.
+type limited interface{ limits() bool }
+
 // instance is one thing the platform has of a daemon.
 type instance struct {
 	id      string

@@ -41,7 +41,10 @@ func verdicts(p *project) {
 	}
 	var manifest strings.Builder
 	manifest.WriteString("\ndaemons:\n")
-	for _, c := range cases {
+	for i, c := range cases {
+		if on, ok := p.on.(limited); ok && c.reason == deploy.OOMKilled && !on.limits() {
+			cases[i].reason, cases[i].evidence = deploy.ConfigRefused, []string{"memory"}
+		}
 		body := strings.TrimSuffix(strings.TrimPrefix(c.daemon, "{"), "}")
 		if !strings.Contains(body, "image:") {
 			body += ", image: IMAGE"

@@ -29,6 +29,8 @@ const (
 	KindVersion    Kind = "Version"
 	KindLogLine    Kind = "LogLine"
 	KindCompletion Kind = "Completion"
+	KindCollected  Kind = "CollectionReport"
+	KindInstalled  Kind = "InstallationReport"
 	KindError      Kind = "Error"
 )
 
@@ -192,4 +194,18 @@ type Completion struct {
 	Head
 	Shell  string `json:"shell"`
 	Script string `json:"script"`
+}
+
+// Collected is what runtime gc freed.
+type Collected struct {
+	Head
+	FreedBytes int64 `json:"freedBytes"`
+}
+
+// Installed is what runtime install wrote.
+type Installed struct {
+	Head
+	Unit    string `json:"unit" doc:"path of the systemd unit"`
+	Enabled string `json:"enabled" doc:"path of the link that makes systemd start it"`
+	Hint    string `json:"hint" doc:"when it takes effect"`
 }

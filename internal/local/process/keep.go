@@ -1,0 +1,93 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
+)
+
+// Dir is where this runtime keeps everything but images.
+func Dir(o Options) (string, error) { return supervisor.Dir(o.LookupEnv) }
+
+// Holds says whether this runtime has daemons of a stack, without starting anything.
+func Holds(o Options, stack string) (bool, error) {
+	dir, err := supervisor.Dir(o.LookupEnv)
+	if err != nil {
+		return false, nil // there is nowhere to keep any
+	}
+	return supervisor.Holds(dir, stack)
+}
+
+// Resume starts the supervisor where there are daemons to keep, and so those that are to run.
+func Resume(ctx context.Context, o Options) error {
+	p, err := open(o)
+	if err != nil {
+		return err
+	}
+	_, err = p.list(ctx, "")
+	return err
+}
+
+// GC removes the unpacked images that no daemon uses, and tells how many bytes that freed.
+func GC(ctx context.Context, o Options) (freed int64, err error) {
+	p, err := open(o)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = p.Close() }() // it holds nothing
+	all, err := p.list(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	used := map[string]bool{}
+	for _, s := range all {
+		if s.Image == "" {
+			return 0, &deploy.Problem{
+				Reason:  deploy.OperationFailed,
+				Message: fmt.Sprintf("cannot tell which image instance %s uses: its record is damaged", s.ID),
+				Hint:    "take its stack down first",
+			}
+		}
+		used[recorded(s).ImageID] = true
+	}
+	return p.images.GC(ctx, func(id string) bool { return used[id] })
+}
+
+// Unit is a systemd unit that brings this user's daemons back when the machine, or the user's session, starts. program is
+// the path of this one.
+func Unit(o Options, program, target string) (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", sandbox.Check()
+	}
+	dir, err := supervisor.Dir(o.LookupEnv)
+	if err != nil {
+		return "", err
+	}
+	state := filepath.Dir(filepath.Dir(dir)) // what XDG_STATE_HOME is, or would be
+	return fmt.Sprintf(`[Unit]
+Description=Daemons kept by alien
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=%s
+ExecStart=%s runtime resume
+Delegate=yes
+
+[Install]
+WantedBy=%s
+`, quoted("XDG_STATE_HOME="+state), quoted(program), target), nil
+}
+
+// quoted writes a word so that systemd takes it as it is.
+func quoted(word string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`).Replace(word) + `"`
+}
