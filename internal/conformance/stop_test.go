@@ -29,19 +29,20 @@ daemons:
 	}
 }
 
-// stopGrace: a daemon that needs longer than Docker's usual ten seconds to stop is given the time, on update and on down.
+// stopGrace: a daemon that needs longer than Docker's usual ten seconds to stop is given the time, and one that ends at
+// once is not waited for.
 func stopGrace(p *project) {
 	text := `
 daemons:
   api:
     image: IMAGE
-    command: [/daemon, stop-touch, 11s, /shared/VERSION]
+    command: [/daemon, stop-touch, TAKES, /shared/VERSION]
     runtime: { mounts: [{ source: DIR, target: /shared }] }
     environment: { V: "VERSION" }
 `
-	p.manifest(strings.ReplaceAll(text, "VERSION", "one"))
+	p.manifest(strings.NewReplacer("VERSION", "one", "TAKES", "11s").Replace(text))
 	p.up(0)
-	p.manifest(strings.ReplaceAll(text, "VERSION", "two"))
+	p.manifest(strings.NewReplacer("VERSION", "two", "TAKES", "10ms").Replace(text))
 	p.up(0, "--timeout", "8s") // the grace of the old one does not count
 	p.alien("daemon", "down").exits(0)
 	for _, version := range []string{"one", "two"} {
