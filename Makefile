@@ -58,7 +58,7 @@ K8SVARS := k8s.io/component-base/version
 cluster: bin/cluster ## a Kubernetes cluster of one node that answers
 	@bin/cluster up
 
-bin/cluster: $(wildcard test/cluster/*.go) test/cluster/go.mod
+bin/cluster: $(wildcard test/cluster/*.go test/cluster/*/*.go) test/cluster/go.mod
 	CGO_ENABLED=0 go -C test/cluster build -trimpath -o $(CURDIR)/bin/cluster \
 		-ldflags '-s -w -X $(K8SVARS).gitVersion=$(K8S) -X $(K8SVARS).gitMajor=1 -X $(K8SVARS).gitMinor=34' .
 

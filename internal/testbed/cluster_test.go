@@ -29,7 +29,7 @@ func deploy(t *testing.T, client *KubernetesClient, namespace, image string, arg
 		Template: core.PodTemplateSpec{ObjectMeta: meta.ObjectMeta{Labels: labels}, Spec: core.PodSpec{
 			SecurityContext: &core.PodSecurityContext{RunAsNonRoot: &yes, RunAsUser: &user,
 				SeccompProfile: &core.SeccompProfile{Type: core.SeccompProfileTypeRuntimeDefault}},
-			Containers: []core.Container{{Name: "daemon", Image: image, Args: args, SecurityContext: &core.SecurityContext{
+			Containers: []core.Container{{Name: "daemon", Image: image, Args: args, ImagePullPolicy: core.PullIfNotPresent, SecurityContext: &core.SecurityContext{
 				AllowPrivilegeEscalation: &no, Capabilities: &core.Capabilities{Drop: []core.Capability{"ALL"}}}}},
 		}},
 	}}
@@ -80,6 +80,19 @@ func TestClusterPullsFromARegistry(t *testing.T) {
 	deploy(t, c.Client(t), c.Namespace(t, nil), registry.Push(t, "team/daemon:1"))
 	if len(registry.Requests()) == 0 {
 		t.Error("the image was not pulled")
+	}
+}
+
+func TestClusterImportsImages(t *testing.T) {
+	c := Cluster(t)
+	c.Import(t, Archive(t, DockerArchive))
+	client := c.Client(t)
+	namespace := c.Namespace(t, nil)
+	deploy(t, client, namespace, "alien-test-archive:latest")
+	for _, v := range []Variant{Healthcheck, NonRoot, NoCommand, NotExecutable, BadFormat, NoEntrypoint} {
+		if ref := c.DaemonImage(t, v); !strings.HasPrefix(ref, "alien.test/daemon:") {
+			t.Errorf("variant %s is called %s", v, ref)
+		}
 	}
 }
 
@@ -206,6 +219,38 @@ func TestClusterProxyFaults(t *testing.T) {
 	p.Fail(ClusterFault{Status: http.StatusForbidden, Match: ClusterCall.Mutates})
 	if err := client.Get(t.Context(), path, nil); err != nil {
 		t.Errorf("a fault hits what it does not match: %v", err)
+	}
+}
+
+func TestClusterProxyCutsWatchesAgainAndAgain(t *testing.T) {
+	c := Cluster(t)
+	p := NewClusterProxy(t, c, c.Kubeconfig)
+	client := NewKubernetesClient(t, p.Kubeconfig)
+	p.CutWatchesEvery(t, 20*time.Millisecond)
+	for range 3 {
+		// The server itself ends no watch for minutes.
+		if _, err := client.Text(t.Context(), "/api/v1/namespaces/default/pods?watch=true&timeoutSeconds=300"); t.Context().Err() != nil {
+			t.Fatalf("a watch was not cut: %v", err)
+		}
+	}
+	if n := len(p.Calls()); n != 3 {
+		t.Errorf("%d calls, want 3", n)
+	}
+}
+
+func TestClusterProxyDelays(t *testing.T) {
+	c := Cluster(t)
+	p := NewClusterProxy(t, c, c.Kubeconfig)
+	client := NewKubernetesClient(t, p.Kubeconfig)
+	p.Fail(ClusterFault{Delay: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := client.Get(ctx, "/version", nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a delayed request gives %v", err)
+	}
+	p.Heal()
+	if err := client.Get(t.Context(), "/version", nil); err != nil {
+		t.Errorf("after the delay: %v", err)
 	}
 }
 

@@ -32,7 +32,8 @@ func component(args []string) (code int, known bool) {
 	if len(args) == 0 || commands[args[0]] == nil {
 		return 0, false
 	}
-	os.Args = args // the parts read their arguments, and their name, from there
+	os.Args = args                                              // the parts read their arguments, and their name, from there
+	_ = os.WriteFile("/proc/self/comm", []byte(args[0]), 0o600) // for ps; nothing depends on it
 	return cli.Run(commands[args[0]]()), true
 }
 

@@ -34,7 +34,7 @@ func down(ctx context.Context, l layout) error {
 	if err := killRemains(l); err != nil {
 		return err
 	}
-	for _, step := range []func(layout) error{removeBridge, removeControlGroups, removeTraces, restoreKernelSettings} {
+	for _, step := range []func(layout) error{removeBridge, removeControlGroups, removeTraces, restoreMachine} {
 		if err := step(l); err != nil {
 			return err
 		}
@@ -193,29 +193,6 @@ func removeControlGroups(l layout) error {
 			if err := unix.Rmdir(group); err != nil && !errors.Is(err, unix.ENOENT) {
 				return fmt.Errorf("cannot remove control group %s: %w", group, err)
 			}
-		}
-	}
-	return nil
-}
-
-// removeTraces removes what kubelet and network plugins write outside of the state directory.
-func removeTraces(l layout) error {
-	cached, err := filepath.Glob(filepath.Join("/var/lib/cni/results", l.network()+"-*"))
-	if err != nil {
-		return err
-	}
-	logs, err := filepath.Glob("/var/log/containers/*")
-	if err != nil {
-		return err
-	}
-	for _, path := range logs {
-		if target, err := os.Readlink(path); err == nil && strings.HasPrefix(target, l.dir+"/") {
-			cached = append(cached, path)
-		}
-	}
-	for _, path := range cached {
-		if err := os.Remove(path); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 )
@@ -96,41 +95,4 @@ func removeBridge(l layout) error {
 		return err
 	}
 	return netlink.LinkDel(bridge)
-}
-
-// kernelSettings are those that a kubelet changes.
-func kernelSettings() []string {
-	return []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
-		"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"}
-}
-
-// saveKernelSettings remembers, once, what the kubelet is going to change.
-func saveKernelSettings(l layout) error {
-	if _, err := os.Stat(l.path("kernel")); err == nil {
-		return nil
-	}
-	var saved strings.Builder
-	for _, name := range kernelSettings() {
-		if value, err := os.ReadFile(filepath.Join("/proc/sys", name)); err == nil {
-			fmt.Fprintf(&saved, "%s %s\n", name, strings.TrimSpace(string(value)))
-		}
-	}
-	return os.WriteFile(l.path("kernel"), []byte(saved.String()), 0o600)
-}
-
-func restoreKernelSettings(l layout) error {
-	saved, err := os.ReadFile(l.path("kernel"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for line := range strings.Lines(string(saved)) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			failed = append(failed, os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0o644))
-		}
-	}
-	return errors.Join(failed...)
 }

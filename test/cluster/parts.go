@@ -20,7 +20,7 @@ func parts(l layout, s settings) []*part {
 		{name: apiServer, args: apiServerArgs(l, s, etcd)},
 		{name: "kube-controller-manager", args: []string{
 			"--kubeconfig=" + l.kubeconfig("kube-controller-manager"), "--leader-elect=false", "--secure-port=0",
-			"--use-service-account-credentials=true",
+			"--use-service-account-credentials=true", "--flex-volume-plugin-dir=" + l.path("kubelet", "volume-plugins"),
 			"--service-account-private-key-file=" + l.path("pki", "service-accounts.key"),
 			"--root-ca-file=" + l.path("pki", "ca.crt")}},
 		{name: "kube-scheduler", args: []string{

@@ -62,7 +62,7 @@ func makeDirectories(l layout) error {
 			return err
 		}
 	}
-	return saveKernelSettings(l)
+	return rememberMachine(l)
 }
 
 // startKeeper starts the keeper in a session of its own, unless there is one, and waits until it takes orders.
@@ -109,9 +109,9 @@ func answers(l layout) error {
 // install installs the Debian packages that are missing.
 func install() error {
 	var missing []string
-	for program, pkg := range map[string]string{"containerd": "containerd", "ctr": "containerd", "runc": "runc"} {
+	for _, program := range []string{"containerd", "runc"} { // the packages have the same names
 		if _, err := exec.LookPath(program); err != nil {
-			missing = append(missing, pkg)
+			missing = append(missing, program)
 		}
 	}
 	if _, err := os.Stat(plugins + "/bridge"); err != nil {
