@@ -49,7 +49,7 @@ type ClusterProxy struct {
 	address string
 
 	mu      sync.Mutex
-	server  *http.Server
+	refuse  func() // nil while connections are refused
 	calls   []ClusterCall
 	before  func(n int, c ClusterCall)
 	after   func(n int, c ClusterCall)
@@ -92,9 +92,9 @@ func NewClusterProxy(t testing.TB, c *KubernetesCluster, kubeconfig string) *Clu
 func (p *ClusterProxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.server != nil {
-		_ = p.server.Close()
-		p.server = nil
+	if p.refuse != nil {
+		p.refuse()
+		p.refuse = nil
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *ClusterProxy) Refuse() {
 func (p *ClusterProxy) Accept() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.server != nil {
+	if p.refuse != nil {
 		return nil
 	}
 	listener, err := net.Listen("tcp", p.address)
@@ -111,7 +111,10 @@ func (p *ClusterProxy) Accept() error {
 	}
 	p.address = listener.Addr().String()
 	server := &http.Server{Handler: p.handler}
-	p.server = server
+	p.refuse = func() {
+		_ = listener.Close() // the server knows it only once it serves
+		_ = server.Close()
+	}
 	go func() { _ = server.Serve(listener) }()
 	return nil
 }
