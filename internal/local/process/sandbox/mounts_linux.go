@@ -118,7 +118,8 @@ func (r request) gather() ([]tree, error) {
 		out = append(out, t)
 	}
 	for _, b := range r.Spec.Binds {
-		t, err := clone(b.Source, b.Target, b.recursive(), b.ReadOnly)
+		// In a user namespace the kernel gives no mount without those below it: they may hide what is under them.
+		t, err := clone(b.Source, b.Target, r.UserNS || b.recursive(), b.ReadOnly)
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ type Bind struct {
 	Source      string `json:"source"` // must exist, unless Own
 	Target      string `json:"target"`
 	ReadOnly    bool   `json:"readOnly,omitempty"`
-	Propagation string `json:"propagation,omitempty"` // private (as when empty), slave, shared; with r before it, recursive
+	Propagation string `json:"propagation,omitempty"` // private or slave, with r before it recursive; empty is rprivate
 	// Own says that Source is a directory of ours for the daemon's data: it is made where it is missing, and given to the
 	// daemon's user.
 	Own bool `json:"own,omitempty"`

@@ -135,15 +135,23 @@ func (r request) furnish(trees, nodes []tree) error {
 	return shieldProc()
 }
 
-// propagate sets whether mounts that are made later, on either side, are seen by the other one.
-func (b Bind) propagate() error {
+// propagation gives the mount flag for whether mounts that are made later, on either side, are seen by the other one.
+func (b Bind) propagation() (uintptr, error) {
 	flag, known := map[string]uintptr{
 		"": unix.MS_PRIVATE | unix.MS_REC, "private": unix.MS_PRIVATE, "rprivate": unix.MS_PRIVATE | unix.MS_REC,
 		"slave": unix.MS_SLAVE, "rslave": unix.MS_SLAVE | unix.MS_REC,
 	}[b.Propagation]
 	if !known {
-		return &deploy.Problem{Reason: deploy.ConfigRefused,
+		return 0, &deploy.Problem{Reason: deploy.ConfigRefused,
 			Message: fmt.Sprintf("the mount of %s has the propagation %q, which this runtime does not have", b.Source, b.Propagation)}
+	}
+	return flag, nil
+}
+
+func (b Bind) propagate() error {
+	flag, err := b.propagation()
+	if err != nil {
+		return err
 	}
 	if err := unix.Mount("", b.Target, "", flag, ""); err != nil {
 		return fmt.Errorf("cannot set the propagation of %s: %w", b.Target, err)

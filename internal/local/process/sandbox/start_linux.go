@@ -55,6 +55,9 @@ func prepare(spec Spec) (request, error) {
 	}
 	r := request{Spec: spec, UserNS: !privileged(), Account: a}
 	for _, b := range spec.Binds {
+		if _, err := b.propagation(); err != nil {
+			return request{}, err
+		}
 		if b.Own {
 			err = r.own(b.Source)
 		} else {

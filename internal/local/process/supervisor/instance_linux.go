@@ -32,6 +32,7 @@ type instance struct {
 	again    *time.Timer // until the next start
 	kill     *time.Timer // until the grace is over
 	stopping *stopping
+	outbox   []func() // answers that are due
 	probing
 }
 
@@ -72,7 +73,7 @@ func stopped() *time.Timer {
 
 // loop serves the instance until it is removed, or for good.
 func (i *instance) loop(ctx context.Context) {
-	for i.tell(); !i.gone; i.tell() {
+	for i.publish(); !i.gone; i.publish() {
 		select {
 		case <-ctx.Done():
 			return
@@ -92,19 +93,33 @@ func (i *instance) loop(ctx context.Context) {
 	}
 }
 
+// reply answers a client once the status that it will see is known to all.
+func (i *instance) reply(to chan error, err error) {
+	i.outbox = append(i.outbox, func() { to <- err })
+}
+
+// publish makes the status known, and answers the clients who waited for it.
+func (i *instance) publish() {
+	i.tell()
+	for _, answer := range i.outbox {
+		answer()
+	}
+	i.outbox = nil
+}
+
 // obey does what a client asks for. Its reply may come later.
 func (i *instance) obey(c command) {
 	if i.broken != nil && c.Op != opRemove {
-		c.reply <- i.broken
+		i.reply(c.reply, i.broken)
 		return
 	}
 	switch c.Op {
 	case opStart:
-		c.reply <- i.wantStart()
+		i.reply(c.reply, i.wantStart())
 	case opAssign:
 		old := i.state.Role
 		i.state.Role = c.Role
-		c.reply <- i.saveOr(func() { i.state.Role = old })
+		i.reply(c.reply, i.saveOr(func() { i.state.Role = old }))
 	case opStop:
 		i.stop(c, func(*instance) error { return nil })
 	case opRestart:
@@ -112,7 +127,7 @@ func (i *instance) obey(c command) {
 	case opRemove:
 		i.stop(c, (*instance).removeAll)
 	default:
-		c.reply <- fmt.Errorf("cannot %s an instance: the supervisor does not know how", c.Op)
+		i.reply(c.reply, fmt.Errorf("cannot %s an instance: the supervisor does not know how", c.Op))
 	}
 }
 
@@ -213,7 +228,7 @@ func (i *instance) ended(e ended) {
 		_ = i.home.save(i.state)
 		err := s.then(i)
 		for _, r := range s.replies {
-			r <- err
+			i.reply(r, err)
 		}
 		return
 	}
@@ -250,14 +265,14 @@ func (i *instance) stop(c command, then func(*instance) error) {
 		before := i.state
 		i.state.Wanted, i.state.ByHand, i.state.Next = false, c.ByHand, time.Time{}
 		if err := i.saveOr(func() { i.state = before }); err != nil {
-			c.reply <- err
+			i.reply(c.reply, err)
 			return
 		}
 	}
 	i.again.Stop()
 	if i.running == nil {
 		i.release()
-		c.reply <- then(i)
+		i.reply(c.reply, then(i))
 		return
 	}
 	until := time.Now().Add(grace)
