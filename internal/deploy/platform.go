@@ -116,6 +116,8 @@ type BeginOptions struct {
 	Version     string        // of this tool
 	Command     string        // up, down, restart: LockHolder tells it to those who wait
 	Key         []byte        // the stack's hash key, recorded on what is made
+	// NoWait says that nobody will wait for readiness: where starting is only asked for, Start waits until it has happened.
+	NoWait bool
 	// OnWait is told who holds the lock, once per holder, and OnTakeover whose lock was taken over and why.
 	OnWait     func(LockHolder)
 	OnTakeover func(LockHolder, string)

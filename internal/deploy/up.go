@@ -55,7 +55,7 @@ func Up(ctx context.Context, p Platform, stack string, ws []workload.Workload, o
 		r.key = make([]byte, keySize)
 		rand.Read(r.key) // never fails
 	}
-	opts.Begin.Key, opts.Begin.Command = r.key, "up"
+	opts.Begin.Key, opts.Begin.Command, opts.Begin.NoWait = r.key, "up", opts.NoWait
 	if !changes {
 		opts.Begin.LockTimeout = 0 // nothing is worth waiting for
 	}

@@ -190,7 +190,21 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 	}
 	err = s.gone(ctx, daemon, old, report)
 	report(deploy.Progress{Phase: deploy.Launching})
+	if err == nil && s.opts.NoWait {
+		err = s.begun(ctx, daemon, after.Generation)
+	}
 	return err
+}
+
+// begun waits until a daemon's container was started, or cannot be for now.
+func (s *session) begun(ctx context.Context, daemon string, generation int64) error {
+	return s.problem(s.mirror.await(ctx, daemon, func(v view) bool {
+		if v.deployment == nil || v.deployment.Generation < generation {
+			return false
+		}
+		o := v.observe(time.Now())
+		return o.State != deploy.Created || o.Problem != nil || !o.again.IsZero()
+	}))
 }
 
 // remember writes into a Deployment what there is to go back to: what was kept before, or what runs now.
@@ -327,17 +341,11 @@ func (s *session) revived(ctx context.Context, daemon string, generation int64) 
 	if err != nil && ctx.Err() == nil {
 		return s.problem(err)
 	}
-	err = s.mirror.await(ctx, daemon, func(v view) bool {
-		if v.deployment == nil || v.deployment.Generation < generation {
-			return v.deployment == nil
-		}
-		o := v.observe(time.Now())
-		return o.State != deploy.Created || o.Problem != nil
-	})
+	err = s.begun(ctx, daemon, generation)
 	if ctx.Err() != nil {
 		return nil
 	}
-	return s.problem(err)
+	return err
 }
 
 // Remove implements deploy.Session.
