@@ -89,7 +89,7 @@ func TestClusterImportsImages(t *testing.T) {
 	client := c.Client(t)
 	namespace := c.Namespace(t, nil)
 	deploy(t, client, namespace, "alien-test-archive:latest")
-	for _, v := range []Variant{Healthcheck, NonRoot, NoCommand, NotExecutable, BadFormat, NoEntrypoint} {
+	for _, v := range []Variant{WrongArch, Healthcheck, NonRoot, NoCommand, NotExecutable, BadFormat, NoEntrypoint} {
 		if ref := c.DaemonImage(t, v); !strings.HasPrefix(ref, "alien.test/daemon:") {
 			t.Errorf("variant %s is called %s", v, ref)
 		}

@@ -38,7 +38,7 @@ func importFile(ctx context.Context, l layout, path string) error {
 
 // importImages reads an archive into containerd and gives what that says.
 func importImages(ctx context.Context, l layout, archive io.Reader) (string, error) {
-	cmd := exec.CommandContext(ctx, "ctr", "--address", l.containerd(), "--namespace", "k8s.io", "images", "import", "-")
+	cmd := exec.CommandContext(ctx, "ctr", "--address", l.containerd(), "--namespace", "k8s.io", "images", "import", "--all-platforms", "-")
 	cmd.Stdin = archive
 	said, err := cmd.CombinedOutput()
 	if err != nil {

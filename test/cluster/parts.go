@@ -84,6 +84,8 @@ func kubeletConfig(l layout, s settings) object {
 		"localStorageCapacityIsolation": false,
 		"imageGCHighThresholdPercent":   100, // imported images cannot be pulled again
 		"evictionHard":                  object{"memory.available": "32Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+		"clusterDNS":                    []string{s.Gateway}, // nothing answers there; without one each pod gets a warning
+		"clusterDomain":                 "cluster.local",
 		"maxPods":                       1000, "registryPullQPS": 0, "eventRecordQPS": 0,
 		"serializeImagePulls": false,
 	}
