@@ -42,8 +42,10 @@ type embedded struct{ process.Options }
 
 func (d *deps) embedded() embedded { return embedded{process.Options{LookupEnv: d.env}} }
 
-func (e embedded) dir() (string, error)                    { return process.Dir(e.Options) }
-func (e embedded) holds(stack string) (bool, error)        { return process.Holds(e.Options, stack) }
-func (e embedded) gc(ctx context.Context) (int64, error)   { return process.GC(ctx, e.Options) }
-func (e embedded) resume(ctx context.Context) error        { return process.Resume(ctx, e.Options) }
-func (e embedded) unit(program, by string) (string, error) { return process.Unit(e.Options, program, by) }
+func (e embedded) dir() (string, error)                  { return process.Dir(e.Options) }
+func (e embedded) holds(stack string) (bool, error)      { return process.Holds(e.Options, stack) }
+func (e embedded) gc(ctx context.Context) (int64, error) { return process.GC(ctx, e.Options) }
+func (e embedded) resume(ctx context.Context) error      { return process.Resume(ctx, e.Options) }
+func (e embedded) unit(program, by string) (string, error) {
+	return process.Unit(e.Options, program, by)
+}

@@ -165,9 +165,21 @@ func killAt(t *testing.T, first, second, when string, call int) bool {
 	return killed
 }
 
-// convergesTo runs up and checks that all is as after an undisturbed one: each daemon once, nothing left over, nothing
-// restarted, and nothing to do for a further up.
+// convergesTo is converges, and nothing but the daemons of threeDaemons is there.
 func (p *project) convergesTo(manifest string) {
+	p.Helper()
+	p.converges()
+	left := p.on.leftovers(p.T, p.stack)
+	slices.Sort(left)
+	want := []string{"container /" + p.stack + "-api", "container /" + p.stack + "-checked", "container /" + p.stack + "-stored", "volume " + p.stack + "-files"}
+	if !slices.Equal(left, want) {
+		p.Errorf("there are %v, want %v", left, want)
+	}
+}
+
+// converges runs up and checks that all is as after an undisturbed one: each daemon once, nothing restarted, and nothing to
+// do for a further up.
+func (p *project) converges() {
 	p.Helper()
 	p.up(0)
 	status := p.status(0)
@@ -179,12 +191,6 @@ func (p *project) convergesTo(manifest string) {
 		if d.Restarts != 0 || d.UpToDate != "yes" || d.Unfinished || d.Renamed != "" || len(d.Duplicates) != 0 {
 			p.Errorf("status: %+v, want it up to date and never restarted", d)
 		}
-	}
-	left := p.on.leftovers(p.T, p.stack)
-	slices.Sort(left)
-	want := []string{"container /" + p.stack + "-api", "container /" + p.stack + "-checked", "container /" + p.stack + "-stored", "volume " + p.stack + "-files"}
-	if !slices.Equal(left, want) {
-		p.Errorf("there are %v, want %v", left, want)
 	}
 	for _, d := range p.up(0).Daemons {
 		if d.Action != deploy.Unchanged {

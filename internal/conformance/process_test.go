@@ -35,7 +35,8 @@ func TestProcessAsOrdinaryUser(t *testing.T) {
 
 // processRuntime is the local platform on the embedded process runtime, with one supervisor for all stacks of the suite.
 type processRuntime struct {
-	home   string
+	home   string // has the state, and the cache unless another one is shared
+	cache  string
 	images *images
 }
 
@@ -58,7 +59,7 @@ func newProcess(t *testing.T) processRuntime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := processRuntime{home: home, images: &images{dir: t.TempDir(), have: map[testbed.Variant]string{}}}
+	p := processRuntime{home: home, cache: filepath.Join(home, "cache"), images: &images{dir: t.TempDir(), have: map[testbed.Variant]string{}}}
 	t.Cleanup(func() {
 		if !t.Failed() {
 			_ = sandbox.Remove(home)
@@ -72,7 +73,7 @@ func (p processRuntime) flags() []string {
 }
 
 func (p processRuntime) env() []string {
-	return []string{"XDG_STATE_HOME=" + filepath.Join(p.home, "state"), "XDG_CACHE_HOME=" + filepath.Join(p.home, "cache")}
+	return []string{"XDG_STATE_HOME=" + filepath.Join(p.home, "state"), "XDG_CACHE_HOME=" + p.cache}
 }
 
 func (p processRuntime) dir() string { return filepath.Join(p.home, "state", "alien", "process") }
