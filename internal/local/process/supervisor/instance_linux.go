@@ -184,11 +184,13 @@ func (i *instance) start() error {
 	if err != nil {
 		return stateProblem(i.dir, err)
 	}
+	i.gate <- struct{}{}
 	i.running, err = sandbox.Start(i.spec.Sandbox, out.stdout, out.stderr, func(p sandbox.Process) error {
 		before := i.state
 		i.state.Process, i.state.Started, i.state.Next, i.state.Trouble = &p, p.At, time.Time{}, nil
 		return i.saveOr(func() { i.state = before })
 	})
+	<-i.gate
 	if err := errors.Join(err, out.closeEnds()); err != nil {
 		out.drained()
 		i.running, i.state.Process = nil, nil

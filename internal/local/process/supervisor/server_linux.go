@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type supervisor struct {
 	dir   string
 	hub   *hub
 	slots chan struct{} // health checks at once
+	gate  chan struct{} // starts at once
 	done  context.CancelFunc
 	rest  *time.Timer // until it ends, while there is nothing to do
 
@@ -36,8 +38,10 @@ type supervisor struct {
 
 const (
 	checksAtOnce = 8
+	startsAtOnce = 4               // each takes a thread, and Go never gives one back
 	restAfter    = 2 * time.Second // with nothing to do it ends after that time: the next command may come at once
 	requestLimit = 16 << 20        // bytes
+	collectAt    = 20              // percent that the heap may grow before it is collected
 )
 
 // Stage does the work of the supervisor where this process was started as one. Its answer is then the process's exit code.
@@ -63,9 +67,10 @@ func serve(dir string, ready *os.File) error {
 		return err
 	}
 	defer lock.Close()
+	debug.SetGCPercent(collectAt) // it has all the time in the world, and is to be small
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &supervisor{dir: dir, slots: make(chan struct{}, checksAtOnce), done: cancel, instances: map[string]*instance{}}
+	s := &supervisor{dir: dir, slots: make(chan struct{}, checksAtOnce), gate: make(chan struct{}, startsAtOnce), done: cancel, instances: map[string]*instance{}}
 	s.rest = time.AfterFunc(restAfter, s.endIfIdle)
 	s.hub = newHub(s.stir)
 	ctx = endOnSignal(ctx)
@@ -172,14 +177,16 @@ func (s *supervisor) leave() {
 // stir lets the rest begin again.
 func (s *supervisor) stir() { s.rest.Reset(restAfter) }
 
-// endIfIdle ends the supervisor when there is nothing to do.
+// endIfIdle ends the supervisor when there is nothing to do, and makes it small when nothing happens.
 func (s *supervisor) endIfIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.serving && s.clients == 0 && !s.hub.busy() {
 		s.ending = true
 		s.done()
+		return
 	}
+	debug.FreeOSMemory() // what many starts at once took is not needed for a long time
 }
 
 // client greets a client, and does what it asks for.
