@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/cli/ui"
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/manifest"
 )
 
 func newLsCmd(d *deps, c *common) *cobra.Command {
@@ -35,6 +38,9 @@ func runLs(ctx context.Context, d *deps, c *common, cmd *cobra.Command) error {
 	}
 	return d.on(ctx, c, t, func(p deploy.Platform) error {
 		stacks, err := p.Stacks(ctx)
+		if err == nil {
+			stacks, err = d.withOther(ctx, c, t, stacks)
+		}
 		if err != nil {
 			return err
 		}
@@ -48,14 +54,23 @@ func stackTable(t ui.Theme, stacks []deploy.StackSummary, place string) string {
 		return "no stacks on " + place + "\n"
 	}
 	rows := make([][]string, 0, len(stacks))
+	several := slices.ContainsFunc(stacks, func(s deploy.StackSummary) bool { return s.Runtime != "" })
 	for _, s := range stacks {
 		ready := fmt.Sprintf("%d/%d", s.Ready, s.Daemons)
 		if s.Ready < s.Daemons {
 			ready = t.Red(ready)
 		}
-		rows = append(rows, []string{ui.Plain(s.Name), ready, orDash(ui.Plain(s.Source))})
+		row := []string{ui.Plain(s.Name), ready, orDash(ui.Plain(s.Source))}
+		if several {
+			row = append(row, cmp.Or(s.Runtime, string(manifest.Docker)))
+		}
+		rows = append(rows, row)
 	}
-	return t.Table([]string{"STACK", "READY", "SOURCE"}, rows)
+	columns := []string{"STACK", "READY", "SOURCE"}
+	if several {
+		columns = append(columns, "RUNTIME")
+	}
+	return t.Table(columns, rows)
 }
 
 // orDash keeps an empty cell visible.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,23 @@ func (d *deps) whereItRuns(c *common, t manifest.Target, stack string) manifest.
 		t.Runtime = manifest.Process
 	}
 	return t
+}
+
+// withOther adds the process runtime's stacks to those on Docker where nobody said which of the two is meant.
+func (d *deps) withOther(ctx context.Context, c *common, t manifest.Target, stacks []deploy.StackSummary) ([]deploy.StackSummary, error) {
+	if t.Runtime != manifest.Docker || c.runtime != "auto" || c.dockerContext != "" || d.embedded().empty() {
+		return stacks, nil
+	}
+	other := manifest.Target{Platform: manifest.Local, Runtime: manifest.Process}
+	err := d.on(ctx, c, other, func(p deploy.Platform) error {
+		more, err := p.Stacks(ctx)
+		for _, s := range more {
+			s.Runtime = string(other.Runtime)
+			stacks = append(stacks, s)
+		}
+		return err
+	})
+	return stacks, err
 }
 
 // refuseOther keeps a stack from running under both runtimes, as far as our state tells.

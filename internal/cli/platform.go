@@ -42,6 +42,7 @@ type embedded struct{ process.Options }
 
 func (d *deps) embedded() embedded { return embedded{process.Options{LookupEnv: d.env}} }
 
+func (e embedded) empty() bool                           { return process.Empty(e.Options) }
 func (e embedded) dir() (string, error)                  { return process.Dir(e.Options) }
 func (e embedded) holds(stack string) (bool, error)      { return process.Holds(e.Options, stack) }
 func (e embedded) gc(ctx context.Context) (int64, error) { return process.GC(ctx, e.Options) }

@@ -192,6 +192,8 @@ type StackSummary struct {
 	Daemons int    `json:"daemons"`
 	Ready   int    `json:"ready"` // running, and healthy where that is known
 	Source  string `json:"source,omitempty"`
+	// Runtime is set in a list of several runtimes' stacks, of those that are not the target's.
+	Runtime string `json:"runtime,omitempty"`
 }
 
 // State is where an instance is in its life.

@@ -15,6 +15,16 @@ import (
 // Dir is where this runtime keeps everything but images.
 func Dir(o Options) (string, error) { return supervisor.Dir(o.LookupEnv) }
 
+// Empty says whether this runtime has no daemons at all, without starting anything.
+func Empty(o Options) bool {
+	dir, err := supervisor.Dir(o.LookupEnv)
+	if err != nil {
+		return true
+	}
+	empty, err := supervisor.Empty(dir)
+	return empty || err != nil
+}
+
 // Holds says whether this runtime has daemons of a stack, without starting anything.
 func Holds(o Options, stack string) (bool, error) {
 	dir, err := supervisor.Dir(o.LookupEnv)
