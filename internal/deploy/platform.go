@@ -27,8 +27,9 @@ type Platform interface {
 	// Stacks lists every stack of ours on the target.
 	Stacks(ctx context.Context) ([]StackSummary, error)
 
-	// Begin takes the stack's lock, puts right what an interrupted run left half-done, and prepares what the stack
-	// shares. The session must be closed. While the lock is held by somebody else it waits up to opts.LockTimeout.
+	// Begin takes the stack's lock, puts right what an interrupted run left half-done, and prepares what the stack shares.
+	// What a person did it leaves alone: that is for the plan to tell and to put right. The session must be closed. While
+	// the lock is held by somebody else it waits up to opts.LockTimeout.
 	Begin(ctx context.Context, stack string, opts BeginOptions) (Session, error)
 
 	// Watch streams the state of the stack's current instances: first one Observation for each that exists, then one for

@@ -3,6 +3,7 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -170,9 +171,19 @@ func TestRenamedByHand(t *testing.T) {
 	if d := b.only(); d.Renamed != b.stack+"-other" || d.Instance != id {
 		t.Errorf("observed %+v", d)
 	}
-	b.within(func(deploy.Session) {})
-	if d := b.only(); d.Renamed != "" || d.Instance != id || d.State != deploy.Running {
-		t.Errorf("healed %+v", d)
+	b.within(func(s deploy.Session) {
+		if d := b.only(); d.Renamed == "" || d.Instance != id {
+			t.Errorf("begun: %+v; the plan has to see what a person did", d)
+		}
+		b.prepare(s, b.workload("api", "run"))
+		b.start(s, "api", true)
+		b.must(s.Commit(t.Context(), "api"))
+	})
+	if d := b.only(); d.Renamed != "" || d.Instance == id || d.Unfinished || d.State != deploy.Running {
+		t.Errorf("replaced: %+v", d)
+	}
+	if got := b.containers(); !maps.Equal(got, map[string]string{"api": "running"}) {
+		t.Errorf("containers %v", got)
 	}
 }
 

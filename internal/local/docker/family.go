@@ -189,8 +189,9 @@ func (f family) replaced(fresh string, keep bool) family {
 	return g
 }
 
-// healing brings the family into its canonical form: the current container under its own name with its own restart
-// policy, and running where a change of ours had stopped it; beside it at most a kept previous one.
+// healing brings the family into its canonical form: the current container with its own restart policy, and running
+// where a change of ours had stopped it; beside it at most a kept previous one. A name that a change gave it gives way to
+// its own; one that a person gave it is a difference that the plan tells, and a replacement ends.
 func (f family) healing() []step {
 	var steps []step
 	for _, m := range f.leftovers {
@@ -198,8 +199,6 @@ func (f family) healing() []step {
 	}
 	if f.aside() {
 		steps = append(steps, f.current.revival()...)
-	}
-	if f.current != nil && f.current.name != f.name {
 		steps = append(steps, step{opRename, f.current.id, f.name})
 	}
 	return steps

@@ -114,8 +114,13 @@ func TestEveryKill(t *testing.T) {
 		"undo what died":       {[]member{stopped, k}, family.undoing, []string{"c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "c=s-d, k=s-d.previous", "k=s-d +running"}},
 		"commit":               {[]member{c, k}, family.confirming, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d +running"}},
 		"remove":               {[]member{c, k}, family.ending, []string{"c=s-d +running, k=s-d.previous !policy", "c=s-d, k=s-d.previous !policy", "k=s-d +running", "k=s-d +running", ""}},
-		"a name given by hand": {[]member{current("c", "mine")}, family.healing, []string{"c=s-d +running"}},
-		"stopped by hand":      {[]member{stopped}, family.healing, []string{"c=s-d"}},
+		"a name given by hand": {[]member{current("c", "mine")}, family.healing, []string{"c=mine +running"}},
+		"replace what was renamed": {
+			[]member{current("c", "mine"), n}, func(f family) []step { return f.replacement("n", "s-d.next", true) },
+			[]string{"c=mine +running", "c=s-d +running", "c=s-d +running", "c=s-d +running", "c=s-d +running",
+				"c=s-d.previous !policy, n=s-d +running"},
+		},
+		"stopped by hand": {[]member{stopped}, family.healing, []string{"c=s-d"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
