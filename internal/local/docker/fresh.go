@@ -21,7 +21,11 @@ func (p *platform) Look(ctx context.Context, before deploy.Observation) (deploy.
 	case err != nil:
 		return deploy.Observation{}, engine.Problem(fmt.Errorf("cannot inspect the container of %s: %w", before.Daemon, err))
 	}
-	return p.observation(before.Daemon, in, nil), nil
+	ended, err := p.endings(ctx, in.Config.Labels[labelStack], inspections{in.ID: in})
+	if err != nil {
+		return deploy.Observation{}, err
+	}
+	return p.observation(before.Daemon, in, ended[in.ID]), nil
 }
 
 // checkStarting runs the health check once of those containers that the engine has not checked yet, so that one look
