@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,13 +31,17 @@ func runOf(o deploy.Observation) run { return run{o.Instance, o.StartedAt.UnixNa
 // guarded is a run whose log stream we hold open.
 type guarded struct {
 	mirror *mirror
-	ended  atomic.Bool
+	pod    string        // its name
+	ended  chan struct{} // closed when the stream has ended by itself
 }
 
 // guard holds the log stream of a run open until it ends or ctx does.
 func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o deploy.Observation) {
-	g := &guarded{mirror: m}
-	if _, there := p.guards.LoadOrStore(runOf(o), g); there || pod == nil {
+	if pod == nil {
+		return
+	}
+	g := &guarded{mirror: m, pod: pod.Name, ended: make(chan struct{})}
+	if _, there := p.guards.LoadOrStore(runOf(o), g); there {
 		return
 	}
 	go func() {
@@ -48,9 +51,34 @@ func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o depl
 		}
 		defer func() { _ = stream.Close() }()
 		if _, err := io.Copy(io.Discard, stream); err == nil && ctx.Err() == nil {
-			g.ended.Store(true)
+			close(g.ended)
 		}
 	}()
+}
+
+// The time that the stream of a container which has ended is given to end as well.
+const (
+	echo      = 50 * time.Millisecond
+	echoAtAll = 2 * time.Second
+)
+
+// hasEnded says whether a guarded run is over. The stream of one that was over before the stream was asked for ends as
+// soon as the kubelet has got round to it; another, shorter question to the same kubelet tells when that must be.
+func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) bool {
+	asking, cancel := context.WithTimeout(ctx, echoAtAll)
+	defer cancel()
+	if stream, err := p.client.Log(asking, g.pod, url.Values{"container": {container}, "tailLines": {"0"}}); err == nil {
+		_, _ = io.Copy(io.Discard, stream)
+		_ = stream.Close()
+	}
+	timer := time.NewTimer(echo)
+	defer timer.Stop()
+	select {
+	case <-g.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // Look implements deploy.Looker.
@@ -65,7 +93,7 @@ func (p *platform) Look(ctx context.Context, before deploy.Observation) (deploy.
 		now = v.observe(time.Now()).Observation
 		return runOf(now) != runOf(before) || now.State != before.State
 	}
-	if !g.ended.Load() {
+	if !p.hasEnded(ctx, g, before.Daemon) {
 		all, err := g.mirror.views()
 		if err != nil {
 			return deploy.Observation{}, err

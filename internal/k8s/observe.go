@@ -36,6 +36,12 @@ func (l *live) UnmarshalJSON(text []byte) error {
 // MarshalJSON writes the object as it was read.
 func (l live) MarshalJSON() ([]byte, error) { return json.Marshal(l.raw) }
 
+// template is what its pods are made from. The generation does not tell whether that has changed: annotations count there.
+func (l live) template() any {
+	spec, _ := l.raw["spec"].(object)
+	return spec["template"]
+}
+
 // ours is what we applied of it, without what holds only until an update has proved ready.
 func (l live) ours() (object, bool) {
 	o, ok := owned(l.raw, l.ManagedFields, manager)

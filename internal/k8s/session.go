@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -183,7 +184,7 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 	if err != nil {
 		return err
 	}
-	if before != nil && after.Generation == before.Generation {
+	if before != nil && reflect.DeepEqual(before.template(), after.template()) {
 		if err := s.roll(ctx, nameOf(r.deployment)); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (p *platform) Watch(ctx context.Context, stack string, opts deploy.WatchOpt
 					continue
 				}
 				last[daemon] = l.Observation
-				if l.State == deploy.Running && known {
+				if l.State == deploy.Running && !first {
 					p.guard(ctx, m, all[daemon].current(), l.Observation)
 				}
 				if !yield(l.Observation, nil) {
