@@ -101,9 +101,21 @@ func (f Field) used(stack *manifest.Stack, d manifest.Daemon, path string) (bool
 }
 
 // FieldByPath finds a row by its path (daemons.*.memory), by one of a manifest (daemons.api.memory,
-// daemons.api.runtime.mounts[0].target) or by its end (memory, healthCheck.timeoutSeconds).
+// daemons.api.runtime.mounts[0].target), by that without the daemon's name (daemons.memory) or by its end (memory,
+// healthCheck.timeoutSeconds). Where a part may be a field or a daemon of that name, it is the field: that is what can be
+// explained.
 func FieldByPath(path string) (Field, bool) {
 	query := segments(path)
+	if strings.EqualFold(query[0], "daemons") && len(query) > 1 {
+		if f, ok := findField(slices.Insert(slices.Clone(query), 1, "*")); ok {
+			return f, true
+		}
+	}
+	return findField(query)
+}
+
+// findField finds the row that the segments name as a whole, else the shortest one that they are the end of.
+func findField(query []string) (Field, bool) {
 	var best Field
 	for _, f := range Fields() {
 		row := segments(f.Path)
