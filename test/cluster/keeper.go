@@ -49,6 +49,7 @@ func keep(ctx context.Context, l layout) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen for orders: %w", err)
 	}
+	defer orders.Close() // before the parts stop: who can give orders may take the cluster for running
 	ended := make(chan error, 2)
 	go func() { ended <- http.Serve(images, registry.New(registry.Logger(log.New(io.Discard, "", 0)))) }()
 	go func() { ended <- http.Serve(orders, k.orders()) }()
@@ -148,6 +149,8 @@ func (k *keeper) start(r *http.Request) (string, error) {
 	return "", err
 }
 
+var errNoAnswer = errors.New("the keeper does not answer")
+
 // control gives the keeper an order and waits until it is done.
 func control(ctx context.Context, l layout, order string, body io.Reader) error {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -160,7 +163,7 @@ func control(ctx context.Context, l layout, order string, body io.Reader) error 
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	defer answer.Body.Close()
 	said, err := io.ReadAll(answer.Body)

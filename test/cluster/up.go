@@ -38,14 +38,22 @@ func up(ctx context.Context, l layout) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, upTimeout)
 	defer cancel()
-	if err := startKeeper(ctx, l); err != nil {
-		return err
+	err = start(ctx, l)
+	if errors.Is(err, errNoAnswer) { // it was about to stop; then another starts
+		err = start(ctx, l)
 	}
-	if err := control(ctx, l, "/ready", nil); err != nil {
+	if err != nil {
 		return fmt.Errorf("the cluster does not become ready: %w; logs are in %s", err, l.path("logs"))
 	}
 	fmt.Printf("cluster: ready; export KUBECONFIG=%s\n", l.kubeconfig(admin))
 	return nil
+}
+
+func start(ctx context.Context, l layout) error {
+	if err := startKeeper(ctx, l); err != nil {
+		return err
+	}
+	return control(ctx, l, "/ready", nil)
 }
 
 // makeDirectories makes the state directory. One that holds something else is refused, because down removes it.
@@ -67,11 +75,9 @@ func makeDirectories(l layout) error {
 
 // startKeeper starts the keeper in a session of its own, unless there is one, and waits until it takes orders.
 func startKeeper(ctx context.Context, l layout) error {
-	lock, err := takeLock(l.lock())
-	if err != nil {
-		return nil // it runs
+	if running, err := keeperRuns(ctx, l); running || err != nil {
+		return err
 	}
-	lock.Close()
 	if err := killRemains(l); err != nil { // of a keeper that was killed
 		return err
 	}
@@ -95,6 +101,21 @@ func startKeeper(ctx context.Context, l layout) error {
 		return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
 	}
 	return nil
+}
+
+// keeperRuns says whether there is a keeper. One that is starting or stopping is waited for.
+func keeperRuns(ctx context.Context, l layout) (running bool, err error) {
+	err = every(ctx, lookAgain, func() error {
+		if running = answers(l) == nil; running {
+			return nil
+		}
+		lock, busy := takeLock(l.lock())
+		if busy == nil {
+			busy = lock.Close()
+		}
+		return busy
+	})
+	return running, err
 }
 
 // answers says why the keeper takes no orders, if so.
