@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
@@ -89,16 +89,11 @@ func (d *deps) sayLater(quiet bool, line string) (stop func()) {
 	}
 }
 
-// knownDaemons refuses names that are not among the candidates.
+// knownDaemons refuses names that are not among the manifest's. That is wrong usage: no platform is asked.
 func knownDaemons(asked, candidates []string) error {
-	for _, name := range asked {
-		if !slices.Contains(candidates, name) {
-			hint := didYouMean(name, candidates)
-			if hint == "" && len(candidates) > 0 {
-				hint = "there are " + strings.Join(candidates, ", ")
-			}
-			return usagef(hint, "unknown daemon %q", name)
-		}
+	var p *deploy.Problem
+	if errors.As(deploy.CheckNames(asked, candidates, "the manifest"), &p) {
+		return usagef(p.Hint, "%s", p.Message)
 	}
 	return nil
 }

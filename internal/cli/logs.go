@@ -117,11 +117,8 @@ func existing(ctx context.Context, p deploy.Platform, stack string, asked []stri
 	if len(all) == 0 {
 		return nil, &deploy.Problem{Reason: deploy.NotFound, Message: fmt.Sprintf("there is no stack %s on %s", stack, p.Place()), Hint: "alien daemon ls"}
 	}
-	for _, name := range asked {
-		if !slices.Contains(all, name) {
-			return nil, &deploy.Problem{Reason: deploy.NotFound, Message: fmt.Sprintf("there is no daemon %s in stack %s on %s", name, stack, p.Place()),
-				Hint: didYouMean(name, all)}
-		}
+	if err := deploy.CheckExisting(asked, o, stack); err != nil {
+		return nil, err
 	}
 	if len(asked) > 0 {
 		return slices.Compact(sorted(slices.Clone(asked))), nil

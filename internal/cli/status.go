@@ -114,11 +114,8 @@ func (l *look) selected(all []deploy.Status) ([]deploy.Status, error) {
 	for _, s := range all {
 		names = append(names, s.Daemon)
 	}
-	for _, name := range l.only {
-		if !slices.Contains(names, name) {
-			return nil, &deploy.Problem{Reason: deploy.NotFound, Hint: didYouMean(name, names),
-				Message: fmt.Sprintf("there is no daemon %s in stack %s", name, l.named.name)}
-		}
+	if err := deploy.CheckNames(l.only, names, fmt.Sprintf("the stack %q", l.named.name)); err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(all, func(s deploy.Status) bool { return !slices.Contains(l.only, s.Daemon) }), nil
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // daemon of a stack that shares none with the manifest: two projects then picked the same name.
 func MakePlan(stack string, ws []workload.Workload, o Observed, opts PlanOptions) (Plan, error) {
 	wanted := byName(ws)
-	if err := checkNames(opts.Only, wanted, "the manifest has no daemon"); err != nil {
+	if err := CheckNames(opts.Only, slices.Collect(maps.Keys(wanted)), "the manifest"); err != nil {
 		return Plan{}, err
 	}
 	if err := checkAdoption(stack, wanted, o, opts); err != nil {
@@ -44,11 +45,7 @@ func MakePlan(stack string, ws []workload.Workload, o Observed, opts PlanOptions
 // MakeDownPlan takes a stack down, or the daemons named in only. A name that nothing on the target has is a *Problem:
 // a daemon that goes on running because its name was mistyped must not look like success.
 func MakeDownPlan(stack string, o Observed, only []string, deleteData bool) (Plan, error) {
-	existing := map[string]bool{}
-	for _, d := range o.Daemons {
-		existing[d.Daemon] = true
-	}
-	if err := checkNames(only, existing, fmt.Sprintf("the stack %q runs no daemon", stack)); err != nil {
+	if err := CheckExisting(only, o, stack); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Stack: stack, Changes: []Change{}}

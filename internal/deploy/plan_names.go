@@ -2,17 +2,16 @@ package deploy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
 
-// checkNames answers with a NotFound *Problem when a name is not among the known ones: what, "the manifest has no
-// daemon", begins its sentence, and the nearest known names are its hint.
-func checkNames(names []string, known map[string]bool, what string) error {
+// CheckNames answers with a NotFound *Problem when a daemon's name is not among the known ones of whose: "the manifest",
+// or a stack. Its hint are the nearest known names, or all of them where none is near.
+func CheckNames(names, known []string, whose string) error {
 	var missing, near []string
 	for _, name := range names {
-		if known[name] || slices.Contains(missing, name) {
+		if slices.Contains(known, name) || slices.Contains(missing, name) {
 			continue
 		}
 		missing = append(missing, name)
@@ -23,14 +22,25 @@ func checkNames(names []string, known map[string]bool, what string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	p := &Problem{Reason: NotFound, Message: what + " " + quoted(missing, " or ")}
+	p := &Problem{Reason: NotFound, Message: whose + " has no daemon " + quoted(missing, " or ")}
 	switch {
 	case len(near) > 0:
 		p.Hint = "did you mean " + quoted(near, " and ") + "?"
-	case len(known) > 0:
-		p.Hint = "there are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	case len(known) == 1:
+		p.Hint = "its only daemon is " + known[0]
+	case len(known) > 1:
+		p.Hint = "its daemons are " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 	}
 	return p
+}
+
+// CheckExisting is CheckNames for the daemons that exist of a stack.
+func CheckExisting(names []string, o Observed, stack string) error {
+	var existing []string
+	for _, d := range o.Daemons {
+		existing = append(existing, d.Daemon)
+	}
+	return CheckNames(names, existing, fmt.Sprintf("the stack %q", stack))
 }
 
 func quoted(names []string, last string) string {
@@ -45,9 +55,9 @@ func quoted(names []string, last string) string {
 }
 
 // nearest gives the known name that a typing mistake or two away is, "" where none is near enough to be meant.
-func nearest(name string, known map[string]bool) string {
+func nearest(name string, known []string) string {
 	best, bestAt := "", 1+min(2, len(name)/3)
-	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
 		if d := distance(name, candidate); d < bestAt {
 			best, bestAt = candidate, d
 		}

@@ -47,9 +47,7 @@ func previewRestart(ctx context.Context, p Platform, stack string, daemons []str
 		return Plan{}, Observed{}, err
 	}
 	plan := Plan{Stack: stack, Changes: []Change{}}
-	existing := map[string]bool{}
 	for _, d := range o.Daemons {
-		existing[d.Daemon] = true
 		if len(daemons) == 0 || slices.Contains(daemons, d.Daemon) {
 			plan.Changes = append(plan.Changes, Change{Daemon: d.Daemon, Action: Restarted})
 		}
@@ -58,7 +56,7 @@ func previewRestart(ctx context.Context, p Platform, stack string, daemons []str
 	if len(o.Daemons) == 0 {
 		return plan, o, &Problem{Reason: NotFound, Message: fmt.Sprintf("nothing runs of the stack %q on %s", stack, p.Place())}
 	}
-	return plan, o, checkNames(daemons, existing, fmt.Sprintf("the stack %q runs no daemon", stack))
+	return plan, o, CheckExisting(daemons, o, stack)
 }
 
 // restart ends one daemon and starts it again.
