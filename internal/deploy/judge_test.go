@@ -223,3 +223,16 @@ func TestJudgeOnlyTheNewInstance(t *testing.T) {
 		t.Error("a look at the new one does not count")
 	}
 }
+
+func TestProbeText(t *testing.T) {
+	for code, want := range map[int]string{
+		1:   " (the last one ended with exit code 1)",
+		-1:  " (the last one did not end in time)",
+		126: " (the command of the last one could not be run)",
+		127: " (the command of the last one could not be run)",
+	} {
+		if got := probeText(&Probe{Code: code}); got != want {
+			t.Errorf("%d: %q, want %q", code, got, want)
+		}
+	}
+}

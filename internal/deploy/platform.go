@@ -248,7 +248,7 @@ type Exit struct {
 
 // Probe is one health check's outcome.
 type Probe struct {
-	Code   int       `json:"code"` // exit code; -1 when it timed out or could not run
+	Code   int       `json:"code"` // exit code; -1 when it timed out, 126 or 127 when its command could not be run
 	Output string    `json:"output,omitempty"`
 	At     time.Time `json:"at"`
 }

@@ -146,11 +146,16 @@ func probeText(p *Probe) string {
 	switch {
 	case p == nil:
 		return ""
+	case p.Unrunnable():
+		return " (the command of the last one could not be run)"
 	case p.Code < 0:
-		return " (the last one did not end in time, or could not run)"
+		return " (the last one did not end in time)"
 	}
 	return fmt.Sprintf(" (the last one ended with exit code %d)", p.Code)
 }
+
+// Unrunnable says that the check's command could not be run; shells say so of their commands with the same codes.
+func (p Probe) Unrunnable() bool { return p.Code == 126 || p.Code == 127 }
 
 // addEvidence adds the last log lines of the instance that failed. It is called before anything is undone, and its
 // failure is no failure: a verdict without logs is better than none.

@@ -56,8 +56,11 @@ func probe(p *deploy.Probe) string {
 		return ""
 	}
 	s := fmt.Sprintf("code %d", p.Code)
-	if p.Code < 0 {
-		s = "did not finish"
+	switch {
+	case p.Unrunnable():
+		s += ", its command could not be run"
+	case p.Code < 0:
+		s = "did not end in time"
 	}
 	for l := range strings.Lines(strings.TrimSpace(p.Output)) {
 		s += "\n    │ " + Plain(strings.TrimRight(l, "\r\n"))

@@ -14,11 +14,16 @@ import (
 )
 
 const (
-	probesAtOnce  = 4                      // of one process: each costs the engine a process of its own
-	probeAgain    = 500 * time.Millisecond // after a check that failed
-	probeTimeout  = 30 * time.Second       // the engine's own, where neither manifest nor image says one
-	probeOutput   = 4 << 10                // bytes kept
-	probeTimedOut = -1
+	probesAtOnce = 4                      // of one process: each costs the engine a process of its own
+	probeAgain   = 500 * time.Millisecond // after a check that failed
+	probeTimeout = 30 * time.Second       // the engine's own, where neither manifest nor image says one
+	probeOutput  = 4 << 10                // bytes kept
+)
+
+// The exit codes of checks that gave none themselves.
+const (
+	probeTimedOut   = -1
+	probeUnrunnable = 126
 )
 
 // probed is the outcome of a health check of ours.

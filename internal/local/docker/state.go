@@ -105,6 +105,16 @@ func signalName(n int) string {
 	return "SIG" + names[n]
 }
 
+// probeOf translates one check of the engine's. It says -1 of one that timed out and of one it could not run; only the
+// words tell them apart.
+func probeOf(r *container.HealthcheckResult) *deploy.Probe {
+	p := &deploy.Probe{Code: r.ExitCode, Output: r.Output, At: r.End}
+	if p.Code < 0 && !containsAny(p.Output, "exceeded timeout") {
+		p.Code = probeUnrunnable
+	}
+	return p
+}
+
 // healthOf translates the engine's health record.
 func healthOf(h *container.Health) (deploy.Health, *deploy.Probe) {
 	if h == nil || h.Status == container.NoHealthcheck || h.Status == "" {
@@ -112,7 +122,7 @@ func healthOf(h *container.Health) (deploy.Health, *deploy.Probe) {
 	}
 	var last *deploy.Probe
 	if n := len(h.Log); n > 0 {
-		last = &deploy.Probe{Code: h.Log[n-1].ExitCode, Output: h.Log[n-1].Output, At: h.Log[n-1].End}
+		last = probeOf(h.Log[n-1])
 	}
 	switch h.Status {
 	case container.Healthy:
