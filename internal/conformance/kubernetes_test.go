@@ -59,6 +59,10 @@ func (k kubernetes) flags() []string {
 }
 func (k kubernetes) env() []string { return []string{"KUBECONFIG=" + k.cluster.Kubeconfig} }
 
+func (k kubernetes) ignoresImageHealth() string {
+	return "a kubelet never looks at an image's HEALTHCHECK"
+}
+
 func (k kubernetes) stack(t *testing.T) string {
 	t.Helper()
 	return "s" + strings.ToLower(rand.Text()[:10]) // the namespace is removed with all that is in it

@@ -33,6 +33,10 @@ type subject interface {
 // limited is a subject that may be unable to hold a daemon to its limits, and then refuses them.
 type limited interface{ limits() bool }
 
+// healthBlind is a subject that knows nothing of the HEALTHCHECK that an image brings along, and says why: there, only the
+// manifest's check counts.
+type healthBlind interface{ ignoresImageHealth() (because string) }
+
 // instance is one thing the platform has of a daemon.
 type instance struct {
 	id      string

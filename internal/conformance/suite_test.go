@@ -28,6 +28,7 @@ var suite = []struct {
 	{"image changes under its tag", tagMoves},
 	{"image cannot be checked", imageUnchecked},
 	{"slow start", slowStart},
+	{"image's own health check", imageHealth},
 	{"timeout while making progress", timeout},
 	{"no wait", noWait},
 

@@ -136,6 +136,26 @@ daemons:
 	}
 }
 
+// imageHealth: where the manifest names no check the image's own one counts, and up waits for it.
+func imageHealth(p *project) {
+	p.manifest(strings.ReplaceAll(`
+daemons:
+  api: { image: CHECKED, command: [/daemon, slow-start, 1s, /tmp/ready] }
+`, "CHECKED", p.on.image(p.T, testbed.Healthcheck)))
+	report := p.up(0, "--timeout", "40s")
+	want := deploy.Healthy
+	if on, ok := p.on.(healthBlind); ok {
+		p.Logf("the check does not count: %s", on.ignoresImageHealth())
+		want = deploy.NoCheck
+	}
+	if d := p.daemonStatus(0, "api"); !d.Ready || d.Health != want || d.Restarts != 0 {
+		p.Errorf("after up: %+v, want it ready, with health %q", d, want)
+	}
+	if took := outcome(p.T, report, "api").TookSeconds; want == deploy.Healthy && took < 1 {
+		p.Errorf("up took %vs: it has not waited for the check, which passes after 1s", took)
+	}
+}
+
 // timeout: still making progress is exit code 5; once a start or a probe has failed it is 4.
 func timeout(p *project) {
 	text := `
