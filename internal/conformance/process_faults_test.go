@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,7 +39,15 @@ type supervisorProxy struct {
 	front, real string // state homes' directories
 	mu          sync.Mutex
 	n           int
-	at          func(n int, answered bool, supervisorPID int) (goOn bool)
+	at          func(supervisorCall) (goOn bool)
+}
+
+// supervisorCall is a call on its way, or its answer.
+type supervisorCall struct {
+	n        int
+	op       string
+	answered bool
+	pid      int // of the supervisor
 }
 
 // newInFront shares the cache and the images of a runtime.
@@ -87,7 +96,7 @@ func newInFront(t *testing.T, of processRuntime) inFront {
 
 // hook sets what is called before each call is handed on, and when it was answered; it says whether that is done. The count
 // begins anew.
-func (p *supervisorProxy) hook(at func(n int, answered bool, supervisorPID int) bool) {
+func (p *supervisorProxy) hook(at func(supervisorCall) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n, p.at = 0, at
@@ -123,11 +132,9 @@ func (p *supervisorProxy) serve(ctx context.Context, client net.Conn) {
 	if err != nil { // it only wanted to know whether somebody is there
 		return
 	}
-	p.mu.Lock()
-	p.n++
-	n, at := p.n, p.at
-	p.mu.Unlock()
-	goOn := func(answered bool) bool { return at == nil || at(n, answered, hello.PID) }
+	call := supervisorCall{pid: hello.PID}
+	_ = json.Unmarshal(request, &struct{ Op *string }{&call.op})
+	goOn := p.comes(&call)
 	if !goOn(false) {
 		return
 	}
@@ -146,6 +153,19 @@ func (p *supervisorProxy) serve(ctx context.Context, client net.Conn) {
 	}
 	go func() { _, _ = io.Copy(io.Discard, fromClient); _ = behind.Close() }() // a watch ends with its client
 	_, _ = io.Copy(client, fromBehind)
+}
+
+// comes counts a call, and says how to ask whether it is to go on.
+func (p *supervisorProxy) comes(call *supervisorCall) (goOn func(answered bool) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n++
+	call.n = p.n
+	at := p.at
+	return func(answered bool) bool {
+		call.answered = answered
+		return at == nil || at(*call)
+	}
 }
 
 // TestProcessKilledDuringCreate and its siblings kill up, or the supervisor, with SIGKILL just before and just after calls
@@ -226,14 +246,14 @@ func disturb(t *testing.T, base processRuntime, first, second string, who victim
 	up.Stdout, up.Stderr = &said, &said
 	started := make(chan struct{})
 	var came atomic.Bool
-	proxy.hook(func(n int, was bool, pid int) bool {
-		if n != call || was != answered {
+	proxy.hook(func(c supervisorCall) bool {
+		if c.n != call || c.answered != answered {
 			return true
 		}
 		<-started
 		came.Store(true)
 		if who == killSupervisor {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_ = syscall.Kill(c.pid, syscall.SIGKILL)
 			return true
 		}
 		_ = up.Process.Kill()
@@ -254,4 +274,47 @@ func disturb(t *testing.T, base processRuntime, first, second string, who victim
 		t.Errorf("there are %v, want three instances and the data", left)
 	}
 	return came.Load()
+}
+
+// TestProcessClearsUp: what a killed run has left goes with the next up or down, also where no daemon changes.
+func TestProcessClearsUp(t *testing.T) {
+	base := newProcess(t)
+	for _, last := range []string{"up", "down"} {
+		t.Run(last, func(t *testing.T) {
+			t.Parallel()
+			first, want := "", 0
+			if last == "up" {
+				first, want = oneRunning, 1
+			}
+			p, proxy := prepared(t, base, first)
+			p.manifest(strings.Replace(oneRunning, `"1"`, `"2"`, 1))
+			up := p.command("daemon", "up")
+			started := make(chan struct{})
+			proxy.hook(func(c supervisorCall) bool {
+				if c.op != "create" || !c.answered {
+					return true
+				}
+				<-started
+				_ = up.Process.Kill()
+				return false
+			})
+			if err := up.Start(); err != nil {
+				t.Fatal(err)
+			}
+			close(started)
+			_ = up.Wait()
+			proxy.hook(nil)
+			if code := up.ProcessState.ExitCode(); code != -1 {
+				t.Fatalf("up ended by itself with exit code %d", code)
+			}
+			p.manifest(oneRunning)
+			if left := p.on.leftovers(t, p.stack); len(left) != want+2 {
+				t.Errorf("the killed up left %v, want a lock and a prepared instance", left)
+			}
+			p.alien("daemon", last).exits(0)
+			if left := p.on.leftovers(t, p.stack); len(left) != want {
+				t.Errorf("%s left %v", last, left)
+			}
+		})
+	}
 }

@@ -158,7 +158,7 @@ func runtimeFields() []Field {
 			Description: "Which network the daemon uses: the machine's, or one of its own."},
 		{Path: "daemons.*.runtime.init", Type: "boolean", Default: "false",
 			value: func(d manifest.Daemon) string { return flag(d.Runtime.Init) },
-			Support: on(yes(), noted("always so: the supervisor reaps"),
+			Support: on(yes(), yes(),
 				only(off, "a cluster puts no init process in front of a container", "start one in the image, such as tini, and name it in command")),
 			Description: "Puts an init process in front, which reaps zombies; a missing command then looks as if it started."},
 	}

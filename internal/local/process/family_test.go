@@ -16,7 +16,6 @@ func next(id string) member { return member{id: id, role: roleNext} }
 func (m member) as(role string) member { m.role = role; return m }
 func (m member) stopped() member       { m.wanted, m.running = false, false; return m }
 func (m member) stopping() member      { m.wanted = false; return m }
-func (m member) unstarted() member     { m.wanted, m.running, m.started = false, false, false; return m }
 
 func words(steps []step) string {
 	var out []string
