@@ -32,7 +32,7 @@ func verdicts(p *project) {
 		{"crash-loop", `command: [/daemon, exit, "7"]`, deploy.CrashLoop, []string{"exit code 7", "exiting with 7"}},
 		{"no-budget", `{command: [/daemon, exit, "7"], startFailuresAllowed: 0}`, deploy.CrashLoop, []string{"exit code 7"}},
 		{"exit-zero", `command: [/daemon, exit, "0"]`, deploy.ExitedZero, []string{"exit code 0"}},
-		{"oom", `{command: [/daemon, alloc, "200000000"], memory: {min: 32Mi, desired: 32Mi}}`, deploy.OOMKilled, []string{"memory"}},
+		{"oom", `{command: [/daemon, alloc, "200000000"], memory: {min: 32Mi, desired: 32Mi}}`, deploy.OOMKilled, []string{"memory", "raise the daemon's memory.desired"}},
 		{"unhealthy", `{command: [/daemon, run], healthCheck: {command: [/daemon, health, /tmp/never], intervalSeconds: 1, failureThreshold: 2}}`,
 			deploy.UnhealthyNow, []string{"not ready: stat /tmp/never"}},
 		{"no-command", `command: [/no/such/thing]`, deploy.CommandNotFound, []string{"the command /no/such/thing is not in the image"}},

@@ -66,11 +66,11 @@ func TestLockNews(t *testing.T) {
 	})
 	holder := LockHolder{Host: "web1", PID: 7}
 	opts.OnWait(holder)
-	opts.OnTakeover(holder, "it has died")
+	opts.OnTakeover(holder, "its process 7 has ended")
 	b.close()
 	want := []string{
 		"lock-wait: waiting for process 7 on web1 to finish with this stack",
-		"lock-takeover: took over the lock of process 7 on web1: it has died",
+		"lock-takeover: took over the lock of a run on web1: its process 7 has ended",
 	}
 	if !slices.Equal(got, want) || asked != 2 {
 		t.Errorf("told %q, asked %d times", got, asked)
@@ -87,5 +87,13 @@ func TestLockHolderText(t *testing.T) {
 		if got := holder.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// A lock that was taken over tells its dead process once: in the reason, not in the name.
+func TestFormerHolderText(t *testing.T) {
+	h := LockHolder{Host: "web1", PID: 7, Command: "up", User: "alice", Since: time.Date(2026, 5, 17, 12, 30, 1, 0, time.UTC)}
+	if got, want := h.former(), "up on web1 by alice since 12:30:01"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -110,7 +110,7 @@ func startReasons() []manifest.CodeInfo {
 			"run the program in the foreground; a task that ends is not a daemon"),
 		explain(OOMKilled, "the daemon was killed for its memory use",
 			"It needed more memory than its limit, or than the machine had left.",
-			"raise the daemon's memory in the manifest, or make it need less"),
+			"raise the daemon's memory.desired, which is its limit, or make it need less"),
 		explain(UnhealthyNow, "the daemon's health check fails",
 			"It runs, but the health check failed as often in a row as failureThreshold says. The runtime restarts a daemon only when it ends, not when it is unhealthy.",
 			"read the output of the check; if the daemon only needs longer to start, raise healthCheck.startPeriodSeconds"),

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -69,7 +70,7 @@ func (r *run) tellLock(opts BeginOptions) BeginOptions {
 		}
 	}
 	opts.OnTakeover = func(h LockHolder, why string) {
-		r.events.emit(Event{Kind: KindTakeover, Message: "took over the lock of " + h.String() + ": " + why})
+		r.events.emit(Event{Kind: KindTakeover, Message: "took over the lock of " + h.former() + ": " + why})
 		if onTakeover != nil {
 			onTakeover(h, why)
 		}
@@ -83,6 +84,16 @@ func (h LockHolder) String() string {
 	if h.Command != "" {
 		s = h.Command + " (" + s + ")"
 	}
+	return s + h.origin()
+}
+
+// former names a holder that is none any more. Why it is none tells its process, where that is known.
+func (h LockHolder) former() string {
+	return cmp.Or(h.Command, "a run") + " on " + h.Host + h.origin()
+}
+
+// origin is who began the run, and when.
+func (h LockHolder) origin() (s string) {
 	if h.User != "" {
 		s += " by " + h.User
 	}
