@@ -21,7 +21,7 @@ func checkHTTPHealth(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, path string) {
 		if d.HTTPHealthCheck {
 			r.warn(HTTPHealthCheck, path+".healthCheck", "the HTTP health check is not checked: it belongs to a public endpoint's load balancer",
-				"give the image a HEALTHCHECK, which Docker performs; elsewhere the daemon counts as ready once it stays up")
+				"give the image a HEALTHCHECK, which the local platform performs; elsewhere the daemon counts as ready once it stays up")
 		}
 	})
 }

@@ -122,7 +122,7 @@ func startFields() []Field {
 
 func healthFields() []Field {
 	return []Field{
-		{Path: "daemons.*.healthCheck", Type: "object", Support: on(yes(), yes(), noted("a readiness probe; the image's HEALTHCHECK counts on Docker only")),
+		{Path: "daemons.*.healthCheck", Type: "object", Support: on(yes(), yes(), noted("a readiness probe; the image's own HEALTHCHECK does not count, unlike elsewhere")),
 			Description: "A command run inside the daemon; while it fails the daemon is not ready, and it is not restarted for it."},
 		{Path: "daemons.*.healthCheck.command", Type: "list of strings", Support: everywhere(),
 			Description: "What to run; exit 0 is healthy."},
