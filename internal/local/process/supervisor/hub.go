@@ -20,7 +20,7 @@ type hub struct {
 }
 
 // daemonKey names a daemon.
-type daemonKey struct{ stack, daemon string }
+type daemonKey struct{ Stack, Daemon string }
 
 func newHub(idle func()) *hub {
 	return &hub{statuses: map[string]Status{}, owners: map[daemonKey]string{}, watchers: map[*watcher]bool{}, idle: idle}

@@ -15,6 +15,9 @@ func (i *instance) tell() {
 		ID: i.spec.ID, Stack: i.spec.Stack, Daemon: i.spec.Daemon, Record: i.spec.Record, Image: i.spec.Sandbox.Root,
 		Role: i.state.Role, Wanted: i.state.Wanted, Observation: i.observe(),
 	}
+	if i.broken != nil {
+		s.Role = "" // it has none any more: it can only be removed
+	}
 	if i.running != nil {
 		s.PID = i.running.Process().PID
 	}
@@ -28,7 +31,7 @@ func (i *instance) observe() deploy.Observation {
 		LastExit: i.state.Exit, ByHand: i.state.ByHand && !i.state.Wanted, Problem: i.state.Trouble.told(),
 	}
 	if i.broken != nil {
-		o.Problem = i.broken
+		o.Problem = troubleOf(i.broken).told()
 	}
 	switch o.State {
 	case deploy.Running:

@@ -17,6 +17,7 @@ import (
 const (
 	specName  = "spec.json"
 	stateName = "state.json"
+	whoseName = "daemon.json" // for the case that its spec cannot be read
 )
 
 // state is what is recorded of an instance while it lives.
@@ -45,6 +46,9 @@ func makeHome(dir string, s Spec, st state) (home, error) {
 		return h, err
 	}
 	err := h.save(st)
+	if err == nil {
+		err = writeFile(h.path(whoseName), daemonKey{s.Stack, s.Daemon})
+	}
 	if err == nil {
 		err = writeFile(h.path(specName), document{Version: protocol, Spec: &s})
 	}
@@ -79,7 +83,9 @@ func (h home) load() (Spec, state, error) {
 		err = fmt.Errorf("%s has version %d, and this program knows %d", h.path(specName), d.Version, protocol)
 	}
 	if err != nil {
-		return Spec{ID: filepath.Base(string(h))}, st, err
+		var of daemonKey
+		_ = readFile(h.path(whoseName), &of) // then nobody knows whose it is
+		return Spec{ID: filepath.Base(string(h)), Stack: of.Stack, Daemon: of.Daemon}, st, err
 	}
 	if err = readFile(h.path(stateName), &st); err == nil && st.Version != protocol {
 		err = fmt.Errorf("%s has version %d, and this program knows %d", h.path(stateName), st.Version, protocol)

@@ -6,6 +6,7 @@
 // adopts them. What it must know for that is in its directory, one directory for each instance:
 //
 //	instances/ID/spec.json   what to run; it never changes
+//	instances/ID/daemon.json whose it is, should the spec be damaged
 //	instances/ID/state.json  whether it is wanted, the process that runs, how often it exited
 //	instances/ID/log         what it said, with the older log.1 and log.2
 //
@@ -52,7 +53,7 @@ type Status struct {
 	ID     string          `json:"id"`
 	Stack  string          `json:"stack"`
 	Daemon string          `json:"daemon"`
-	Role   string          `json:"role,omitempty"` // as Assign gave it: the supervisor does not look at it
+	Role   string          `json:"role,omitempty"` // as Assign gave it; empty of one whose record is damaged
 	Record json.RawMessage `json:"record,omitempty"`
 	Image  string          `json:"image,omitempty"` // the unpacked image it runs from
 	Wanted bool            `json:"wanted"`          // it is started again when it exits
