@@ -21,6 +21,8 @@ type common struct {
 	file, values, stack          string
 	platform, runtime, progress  string
 	context, dockerContext, name string // name is the namespace
+
+	createNamespace, forceConflicts bool
 }
 
 func (c *common) addRootFlags(cmd *cobra.Command) {

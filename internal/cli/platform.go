@@ -5,8 +5,10 @@ import (
 	"fmt"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/k8s"
 	"github.com/alienplatform/alien-go/internal/local"
 	"github.com/alienplatform/alien-go/internal/local/docker"
+	"github.com/alienplatform/alien-go/internal/local/owner"
 	"github.com/alienplatform/alien-go/internal/local/process"
 	"github.com/alienplatform/alien-go/internal/manifest"
 )
@@ -20,9 +22,23 @@ func openPlatform(ctx context.Context, d *deps, c *common, t manifest.Target) (d
 	case t.Platform == manifest.Local:
 		return process.Open(process.Options{LookupEnv: d.env})
 	case t.Platform == manifest.Kubernetes:
-		return nil, unavailable("this version cannot deploy to Kubernetes yet", "pass -p local to run on Docker")
+		return openCluster(d, c)
 	}
 	return nil, unavailable(fmt.Sprintf("this tool does not deploy to %s", t.Platform), "pass -p local")
+}
+
+// openCluster is the platform of a cluster. A lock that a process of this machine held is known to be abandoned as soon as
+// that process has ended.
+func openCluster(d *deps, c *common) (deploy.Platform, error) {
+	me := owner.Current()
+	return k8s.Open(k8s.Options{
+		Context: c.context, Namespace: c.name, LookupEnv: d.env, Version: buildInfo().version,
+		CreateNamespace: c.createNamespace, ForceConflicts: c.forceConflicts,
+		Self: k8s.Holder{Host: me.Host, User: me.User, Boot: me.Boot, Space: me.Space, PID: me.PID, Start: me.Start},
+		Dead: func(h k8s.Holder) bool {
+			return owner.Owner{Boot: h.Boot, Space: h.Space, PID: h.PID, Start: h.Start}.Dead(me)
+		},
+	})
 }
 
 // autoRuntime is what runs local daemons when nobody said so; it looks, and talks to nothing.

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/alienplatform/alien-go/internal/manifest"
@@ -28,7 +26,7 @@ func (d *deps) target(cmd *cobra.Command, c *common, stack *manifest.Stack) (man
 		}
 		return t, c.pinned(stack)
 	}
-	if err := refuseFlags(cmd, "on platform local", "context", "namespace"); err != nil {
+	if err := refuseFlags(cmd, "on platform local", "context", "namespace", "create-namespace", "force-conflicts"); err != nil {
 		return t, err
 	}
 	t.Runtime = manifest.Runtime(c.runtime)
@@ -38,19 +36,26 @@ func (d *deps) target(cmd *cobra.Command, c *common, stack *manifest.Stack) (man
 	return t, nil
 }
 
-// pinned holds the flags against the cluster that the manifest insists on.
+// pinned holds the flags against the cluster that the manifest insists on, and takes that where there are none.
 func (c *common) pinned(stack *manifest.Stack) error {
 	if stack == nil {
 		return nil
 	}
-	pins := []struct{ flag, asked, pin string }{
-		{"context", c.context, stack.Kubernetes.Context},
-		{"namespace", c.name, stack.Kubernetes.Namespace},
+	pins := []struct {
+		flag  string
+		asked *string
+		pin   string
+	}{
+		{"context", &c.context, stack.Kubernetes.Context},
+		{"namespace", &c.name, stack.Kubernetes.Namespace},
 	}
 	for _, p := range pins {
-		if p.asked != "" && p.pin != "" && p.asked != p.pin {
+		if *p.asked != "" && p.pin != "" && *p.asked != p.pin {
 			return usagef("drop the flag or change the manifest", "--%s %s contradicts the manifest, which insists on %s %q",
-				p.flag, p.asked, strings.ToLower(p.flag), p.pin)
+				p.flag, *p.asked, p.flag, p.pin)
+		}
+		if *p.asked == "" {
+			*p.asked = p.pin
 		}
 	}
 	return nil

@@ -44,8 +44,10 @@ func newUpCmd(d *deps, c *common) *cobra.Command {
 	f.BoolVar(&o.forceRecreate, "force-recreate", false, "replace daemons even if nothing has changed")
 	enum(cmd, f, &o.pull, "pull", "", "", "`when` to fetch images, over what the manifest says: missing, always, never", "missing", "always", "never")
 	f.BoolVar(&o.adopt, "adopt", false, "go on though the running stack of this name shares no daemon with the manifest")
+	f.BoolVar(&c.createNamespace, "create-namespace", false, "make the Kubernetes namespace if it does not exist")
+	f.BoolVar(&c.forceConflicts, "force-conflicts", false, "take over what others manage of the daemons' Kubernetes Deployments")
 	addLockTimeout(f, &o.lockTimeout)
-	explicit(cmd, "no-rollback", "force-recreate", "adopt")
+	explicit(cmd, "no-rollback", "force-recreate", "adopt", "force-conflicts")
 	return cmd
 }
 

@@ -63,15 +63,16 @@ const (
 )
 
 // hasEnded says whether a guarded run is over. The stream of one that was over before the stream was asked for ends as
-// soon as the kubelet has got round to it; another, shorter question to the same kubelet tells when that must be.
+// soon as the kubelet has got round to it; another, shorter question to the same kubelet tells how long that takes now.
 func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) bool {
+	asked := time.Now()
 	asking, cancel := context.WithTimeout(ctx, echoAtAll)
 	defer cancel()
 	if stream, err := p.client.Log(asking, g.pod, url.Values{"container": {container}, "tailLines": {"0"}}); err == nil {
 		_, _ = io.Copy(io.Discard, stream)
 		_ = stream.Close()
 	}
-	timer := time.NewTimer(echo)
+	timer := time.NewTimer(max(echo, time.Since(asked)))
 	defer timer.Stop()
 	select {
 	case <-g.ended:

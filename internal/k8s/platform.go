@@ -103,7 +103,8 @@ func (p *platform) problem(err error) error {
 	case kube.Unreachable(err):
 		return &deploy.Problem{Reason: deploy.EngineUnreachable, Message: "cannot reach the cluster " + p.client.Server, Err: err}
 	case p.namespaceMissing(err):
-		return &deploy.Problem{Reason: deploy.NamespaceMissing, Message: fmt.Sprintf("the namespace %q does not exist on %s", p.client.Namespace, p.client.Server)}
+		return &deploy.Problem{Reason: deploy.NamespaceMissing, Message: fmt.Sprintf("the namespace %q does not exist on %s", p.client.Namespace, p.client.Server),
+			Hint: "check its name, or pass --create-namespace"}
 	case apierrors.IsForbidden(err):
 		if refused := admission(err); refused != nil {
 			return refused
