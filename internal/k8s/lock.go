@@ -51,7 +51,9 @@ type lock struct {
 	me    string // of this contender, and nobody else
 	body  Holder
 
-	mu      sync.Mutex
+	mu        sync.Mutex
+	inherited bool // from a run that was broken off
+
 	version string // of our lease
 	uid     string
 
@@ -126,6 +128,7 @@ func (l *lock) try(ctx context.Context, opts deploy.BeginOptions) (*coordination
 			return nil, err
 		}
 		l.hold(&held)
+		l.inherited = true
 		if opts.OnTakeover != nil {
 			opts.OnTakeover(before.told(), why)
 		}
@@ -134,15 +137,15 @@ func (l *lock) try(ctx context.Context, opts deploy.BeginOptions) (*coordination
 }
 
 // abandoned says why a lease is not held any more, "" where it is.
-func (l *lock) abandoned(held *coordinationv1.Lease) string {
+func (p *platform) abandoned(held *coordinationv1.Lease) string {
 	h := holderOf(held)
 	switch {
-	case l.opts.Dead != nil && l.opts.Dead(h):
+	case p.opts.Dead != nil && p.opts.Dead(h):
 		return fmt.Sprintf("its process %d has ended", h.PID)
 	case held.Spec.RenewTime == nil:
 		return "it was never renewed"
 	}
-	if age := l.client.Now().Sub(held.Spec.RenewTime.Time); age > leaseLife {
+	if age := p.client.Now().Sub(held.Spec.RenewTime.Time); age > leaseLife {
 		return fmt.Sprintf("it was not renewed for %s", age.Round(time.Second))
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -72,6 +73,7 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		func() error { return p.client.List(ctx, kube.Pods, ours, &pods) },
 		func() (err error) { o.Key, err = p.key(ctx, stack); return err },
 		func() (err error) { o.Taken, err = p.taken(ctx, stack, ws); return err },
+		func() (err error) { o.Unclean, err = p.unclean(ctx, stack); return err },
 	}
 	if slices.ContainsFunc(ws, func(w workload.Workload) bool { return len(secretData(w)) > 0 }) {
 		calls = append(calls, func() (err error) { secrets, err = p.names(ctx, kube.Secrets, ours); return err })
@@ -92,6 +94,17 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 	}
 	slices.SortFunc(o.Daemons, func(a, b deploy.Daemon) int { return strings.Compare(a.Daemon, b.Daemon) })
 	return o, nil
+}
+
+// unclean says that a run which was broken off has left its lock, and with it perhaps Secrets that nothing uses. Who may
+// not look at locks may not clear up either.
+func (p *platform) unclean(ctx context.Context, stack string) (bool, error) {
+	var held coordinationv1.Lease
+	err := p.client.Get(ctx, kube.Leases, leaseName(stack), &held)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return false, nil
+	}
+	return err == nil && p.abandoned(&held) != "", err
 }
 
 // daemonOf puts together what is known of one daemon.

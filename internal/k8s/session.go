@@ -53,6 +53,7 @@ func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOpt
 		return nil, err
 	}
 	s := &session{platform: p, stack: stack, opts: opts, lock: l, prepared: map[string]rendered{}, tried: map[string]bool{}, accounts: map[string]*sync.Once{}}
+	s.changed = l.inherited
 	s.mirror, s.release = p.mirrorOf(stack)
 	if err := together(func() error { return s.mirror.sync(ctx) }, func() error { return s.ensureKey(ctx) }); err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCallout)
