@@ -27,6 +27,11 @@ unit: engine race ## all tests, with the race detector; a test that lacks its en
 	CI=true go test -race -timeout 20m ./...
 	go -C test/bench test ./...
 
+.PHONY: test-cluster
+test-cluster: cluster ## the tests that need a Kubernetes cluster; not part of make test yet, some still fail
+	CI=true go test -tags cluster -run Kubernetes -timeout 30m ./internal/conformance
+	CI=true go test -tags cluster -run Cluster ./internal/testbed
+
 .PHONY: format
 format:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt these: $$files"; exit 1; }
