@@ -38,6 +38,8 @@ func (f inFront) env() []string {
 type supervisorProxy struct {
 	front, real string // state homes' directories
 	mu          sync.Mutex
+	quiet       *sync.Cond // no call is under way
+	underway    int        // calls that were not answered yet
 	n           int
 	at          func(supervisorCall) (goOn bool)
 }
@@ -60,6 +62,7 @@ func newInFront(t *testing.T, of processRuntime) inFront {
 	f := inFront{processRuntime: of, proxy: &supervisorProxy{front: filepath.Join(home, "front")}}
 	f.home = home
 	f.proxy.real = f.dir()
+	f.proxy.quiet = sync.NewCond(&f.proxy.mu)
 	front := filepath.Join(f.proxy.front, "alien", "process")
 	for _, name := range []string{"instances", "locks", "data"} {
 		for _, err := range []error{os.MkdirAll(filepath.Join(f.dir(), name), 0o700), os.MkdirAll(front, 0o700),
@@ -135,6 +138,8 @@ func (p *supervisorProxy) serve(ctx context.Context, client net.Conn) {
 	call := supervisorCall{pid: hello.PID}
 	_ = json.Unmarshal(request, &struct{ Op *string }{&call.op})
 	goOn := p.comes(&call)
+	answered := sync.OnceFunc(p.answered)
+	defer answered()
 	if !goOn(false) {
 		return
 	}
@@ -145,6 +150,7 @@ func (p *supervisorProxy) serve(ctx context.Context, client net.Conn) {
 	if err != nil {
 		return
 	}
+	answered()
 	if !goOn(true) {
 		return
 	}
@@ -160,11 +166,28 @@ func (p *supervisorProxy) comes(call *supervisorCall) (goOn func(answered bool) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n++
+	p.underway++
 	call.n = p.n
 	at := p.at
 	return func(answered bool) bool {
 		call.answered = answered
 		return at == nil || at(*call)
+	}
+}
+
+func (p *supervisorProxy) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.underway--
+	p.quiet.Broadcast()
+}
+
+// settle waits until no call is under way: a proxy delays what a dead client asked for, as a socket hardly does.
+func (p *supervisorProxy) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.underway > 0 {
+		p.quiet.Wait()
 	}
 }
 
@@ -265,6 +288,8 @@ func disturb(t *testing.T, base processRuntime, first, second string, who victim
 	close(started)
 	err := up.Wait()
 	proxy.hook(nil)
+	proxy.settle()
+	p.unseen = who == killSupervisor
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != -1 && (who == killUp || exit.ExitCode() != 1 && exit.ExitCode() != 4) {
 		t.Fatalf("up ended by itself with exit code %d\n%s", exit.ExitCode(), said.String())
