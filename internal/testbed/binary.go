@@ -3,17 +3,23 @@ package testbed
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// layerFor gives the layer's tar for an architecture; it is made once per process.
-func layerFor(arch string) ([]byte, error) {
+// layerFor gives the layer for an architecture. It is packed and digested once per process: the megabytes of the daemon take a
+// core for a second, several with the race detector.
+func layerFor(arch string) (v1.Layer, error) {
 	if arch == runtime.GOARCH {
 		return nativeLayer()
 	}
@@ -21,11 +27,11 @@ func layerFor(arch string) ([]byte, error) {
 }
 
 var (
-	nativeLayer  = sync.OnceValues(func() ([]byte, error) { return makeLayer(runtime.GOARCH) })
-	foreignLayer = sync.OnceValues(func() ([]byte, error) { return makeLayer(foreignArch()) })
+	nativeLayer  = sync.OnceValues(func() (v1.Layer, error) { return makeLayer(runtime.GOARCH) })
+	foreignLayer = sync.OnceValues(func() (v1.Layer, error) { return makeLayer(foreignArch()) })
 )
 
-func makeLayer(arch string) ([]byte, error) {
+func makeLayer(arch string) (v1.Layer, error) {
 	binary, err := buildDaemon("linux", arch)
 	if err != nil {
 		return nil, err
@@ -49,8 +55,11 @@ func makeLayer(arch string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	err = w.Close()
-	return out.Bytes(), err
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }
+	return tarball.LayerFromOpener(open, tarball.WithCompressedCaching, tarball.WithCompressionLevel(gzip.BestSpeed))
 }
 
 // DaemonBinary writes the test daemon, built for this machine, below the test's directory and gives its path.

@@ -147,11 +147,7 @@ func foreignArch() string {
 
 // assemble puts the test daemon for arch into an image of one layer.
 func assemble(arch string, cfg v1.Config) (v1.Image, error) {
-	files, err := layerFor(arch)
-	if err != nil {
-		return nil, err
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files)), nil })
+	layer, err := layerFor(arch)
 	if err != nil {
 		return nil, err
 	}
