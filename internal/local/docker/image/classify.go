@@ -8,7 +8,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // onEngine is how verdicts speak of an engine of that platform.

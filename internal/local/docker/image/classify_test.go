@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 func TestBrokenAnswerIsTheEnginesTrouble(t *testing.T) {

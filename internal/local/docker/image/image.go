@@ -17,8 +17,9 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/local/login"
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -39,7 +40,7 @@ const (
 type Store struct {
 	api       client.APIClient
 	lookupEnv func(string) (string, bool)
-	login     *oci.Login
+	login     *login.Store
 	pause     func(try int) time.Duration // before the next try
 	patience  time.Duration               // with a registry that is only asked what it has
 
@@ -68,7 +69,7 @@ func NewStore(api client.APIClient, opts ...Option) *Store {
 	for _, opt := range opts {
 		opt(s)
 	}
-	s.login = oci.NewLogin(engine.ConfigDir(s.lookupEnv))
+	s.login = login.New(engine.ConfigDir(s.lookupEnv))
 	return s
 }
 

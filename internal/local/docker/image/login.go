@@ -3,12 +3,12 @@ package image
 import (
 	"github.com/docker/docker/api/types/registry"
 
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/local/login"
 )
 
 // header gives what authorises a request to the registry of that host, as the engine wants it; anonymous where the login
 // cannot be found out, with the reason.
-func header(l *oci.Login, host string) (string, error) {
+func header(l *login.Store, host string) (string, error) {
 	auth, err := l.For(host)
 	if err != nil {
 		return "", err

@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/registry"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/local/login"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
@@ -78,7 +78,7 @@ func TestEnsureLogsInThroughAHelper(t *testing.T) {
 }
 
 func TestLoginKeys(t *testing.T) {
-	l := oci.NewLogin(configWith(t, authFor("https://index.docker.io/v1/", "hub", "x")))
+	l := login.New(configWith(t, authFor("https://index.docker.io/v1/", "hub", "x")))
 	for host, user := range map[string]string{"docker.io": "hub", "ghcr.io": ""} {
 		text, err := header(l, host)
 		must(t, err)

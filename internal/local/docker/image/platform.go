@@ -3,7 +3,7 @@ package image
 import (
 	"context"
 
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // wanted is the engine, with the platform that images are to be made for: what DOCKER_DEFAULT_PLATFORM says, as with the

@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // pull fetches an image and gives the digest that the reference had at the registry.

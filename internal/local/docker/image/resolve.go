@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // load unpacks the image of an archive.

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // liar is a registry that has one image, and gives whatever it was told to.

@@ -8,7 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // Bounds on what a registry can make us keep in memory.
@@ -28,7 +28,7 @@ type offer struct {
 
 // look asks the registry what the reference stands for, and refuses what cannot run here before its files are fetched.
 func (p *pulling) look(ctx context.Context) (offer, error) {
-	desc, err := p.from.puller.Get(ctx, p.from.ref)
+	desc, err := p.from.Get(ctx)
 	if err != nil {
 		return offer{}, err
 	}
@@ -75,7 +75,7 @@ func (p *pulling) choose(ctx context.Context, desc *remote.Descriptor) (*remote.
 	if chosen.Digest.Algorithm != "sha256" {
 		return nil, wrong("its digest %s is not of sha256", chosen.Digest)
 	}
-	return p.from.manifest(ctx, chosen.Digest)
+	return p.from.Manifest(ctx, chosen.Digest)
 }
 
 // check refuses manifests whose parts are none of an image, or too much of one.

@@ -17,29 +17,29 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/local/process/rootfs/unpack"
+	"github.com/alienplatform/alien-go/internal/oci"
 )
 
 // pulling is the way of one image from its registry into the cache, over several tries if need be.
 type pulling struct {
 	store  *Store
 	ref    oci.Reference
-	from   *repository
+	from   *oci.Repository
 	report func(deploy.Progress)
 	work   *workspace // kept between tries, with the layers that have come
 }
 
 // pull brings an image from its registry.
 func (s *Store) pull(ctx context.Context, ref oci.Reference, report func(deploy.Progress)) (Image, error) {
-	login, loginErr := s.login.For(ref.Host())
+	login, loginErr := s.login.Authenticator(ref.Host())
 	p := &pulling{store: s, ref: ref, report: report}
 	defer p.close()
 	var img entry
 	once := func() error {
 		return s.slots.Do(ctx, func() (err error) {
 			report(deploy.Progress{Phase: deploy.Pulling, Detail: ref.Text})
-			if p.from, err = connect(ref, login); err == nil {
+			if p.from, err = oci.Connect(ref, login); err == nil {
 				img, err = p.once(ctx)
 			}
 			return err
@@ -66,7 +66,7 @@ func (p *pulling) classify(err error) oci.Fault {
 	if p.final(err) != nil {
 		return oci.Fault{}
 	}
-	return p.store.host.Classify(p.ref, said(err))
+	return p.store.host.Classify(p.ref, oci.Said(err))
 }
 
 func (p *pulling) verdict(fault oci.Fault, err, loginErr error) error {
@@ -183,7 +183,7 @@ func (p *pulling) fetch(ctx context.Context, l v1.Descriptor, progress *progress
 
 // copy reads a blob, and believes neither the registry's size nor its content.
 func (p *pulling) copy(ctx context.Context, l v1.Descriptor, to io.Writer, progress *progress) error {
-	layer, err := p.from.blob(ctx, l.Digest)
+	layer, err := p.from.Blob(ctx, l.Digest)
 	if err != nil {
 		return err
 	}

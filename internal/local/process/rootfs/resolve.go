@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -74,7 +74,8 @@ func (s *Store) identity(ctx context.Context, image string, newest bool) (string
 	if !newest || present && ref.Digest() != "" {
 		return have.ID, nil
 	}
-	digest, err := s.ask(ctx, ref)
+	login, loginErr := s.login.Authenticator(ref.Host())
+	digest, err := s.host.Ask(ctx, ref, login, loginErr, s.patience)
 	switch {
 	case err != nil:
 		return have.ID, err
@@ -95,21 +96,4 @@ func (s *Store) present(ref oci.Reference) (record, bool) {
 		return record{}, false
 	}
 	return have, true
-}
-
-// ask asks the registry for the digest of a reference.
-func (s *Store) ask(ctx context.Context, ref oci.Reference) (string, error) {
-	login, loginErr := s.login.For(ref.Host())
-	from, err := connect(ref, login)
-	if err != nil {
-		return "", s.host.Broken(ref, err)
-	}
-	asking, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	digest, err := from.digest(asking)
-	if err == nil || ctx.Err() != nil {
-		return digest, ctx.Err()
-	}
-	why := s.host.Classify(ref, said(err)).Problem(ref, loginErr)
-	return "", oci.Unanswered(ref, asking.Err() != nil, s.patience, why)
 }

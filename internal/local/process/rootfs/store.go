@@ -26,9 +26,10 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/docker/engine"
-	"github.com/alienplatform/alien-go/internal/local/oci"
+	"github.com/alienplatform/alien-go/internal/local/login"
 	"github.com/alienplatform/alien-go/internal/local/process/rootfs/unpack"
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -56,7 +57,7 @@ type Options struct {
 // change, and keeps what it gave out from being removed, by whatever process, until it is closed.
 type Store struct {
 	cache    *cache
-	login    *oci.Login
+	login    *login.Store
 	host     oci.Host
 	limits   unpack.Budget
 	pause    func(try int) time.Duration // before the next try
@@ -83,7 +84,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	return &Store{
 		cache: c,
-		login: oci.NewLogin(engine.ConfigDir(o.LookupEnv)),
+		login: login.New(engine.ConfigDir(o.LookupEnv)),
 		host: oci.Host{
 			Platform: oci.Platform{OS: "linux", Arch: runtime.GOARCH},
 			Name:     "this machine",

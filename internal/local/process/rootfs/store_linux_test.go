@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/oci"
 	"github.com/alienplatform/alien-go/internal/manifest"
+	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
@@ -344,20 +344,5 @@ func TestEnsureSaysThatALoginFailed(t *testing.T) {
 	_, err := storeIn(t, t.TempDir(), config).Ensure(t.Context(), want(ref, ""), nil)
 	if text := verdict(t, err, deploy.ImageDenied); !strings.Contains(text, "alien-no-such-helper") {
 		t.Errorf("%q does not tell that the credential helper failed", text)
-	}
-}
-
-func TestPlainHTTPIsForThisMachine(t *testing.T) {
-	for host, want := range map[string]bool{
-		"127.0.0.1:5000": true, "localhost": true, "localhost:5000": true, "[::1]:5000": true,
-		"10.0.0.1:5000": false, "registry.local": false, "ghcr.io": false,
-	} {
-		if got := loopback(host); got != want {
-			t.Errorf("%s: %v", host, got)
-		}
-	}
-	req := must2(http.NewRequest(http.MethodGet, "http://10.255.255.1:5000/v2/", nil))
-	if _, err := (careful{http.DefaultTransport, "10.255.255.1:5000"}).RoundTrip(req); err == nil || !strings.Contains(err.Error(), "plain HTTP") {
-		t.Errorf("got %v", err)
 	}
 }
