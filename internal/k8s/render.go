@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alienplatform/alien-go/internal/k8s/kube"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
@@ -42,13 +43,13 @@ func render(w workload.Workload, fp workload.Fingerprint, key []byte, o recordOp
 }
 
 func deploymentOf(w workload.Workload, fp workload.Fingerprint, secret string, o recordOptions) object {
-	labels := daemonLabels(w)
-	annotations := object{noteHash: fp.Hash}
+	labels := withPairs(daemonLabels(w), w.Cluster.Labels)
+	annotations := withPairs(object{noteHash: fp.Hash}, w.Cluster.Annotations)
 	if w.Health != nil && w.Health.StartPeriod > 0 {
 		annotations[noteStartPeriod] = w.Health.StartPeriod.String()
 	}
 	template := object{
-		"metadata": object{"labels": daemonLabels(w), "annotations": annotations},
+		"metadata": object{"labels": withPairs(daemonLabels(w), w.Cluster.Labels), "annotations": annotations},
 		"spec":     podSpec(w, secret),
 	}
 	if v := imageVersion(w.Image); v != "" {
@@ -56,7 +57,7 @@ func deploymentOf(w workload.Workload, fp workload.Fingerprint, secret string, o
 	}
 	return object{
 		"apiVersion": "apps/v1", "kind": "Deployment",
-		"metadata": object{"name": w.Name(), "labels": labels, "annotations": notes(w, fp, o)},
+		"metadata": object{"name": w.Name(), "labels": labels, "annotations": withPairs(notes(w, fp, o), w.Cluster.Annotations)},
 		"spec": object{
 			"replicas": int64(1), "revisionHistoryLimit": int64(2), "strategy": object{"type": "Recreate"},
 			"selector": object{"matchLabels": selector(w.Stack, w.Daemon)},
@@ -66,15 +67,17 @@ func deploymentOf(w workload.Workload, fp workload.Fingerprint, secret string, o
 }
 
 func podSpec(w workload.Workload, secret string) object {
+	account := serviceAccountName(w)
 	spec := object{
-		"restartPolicy": "Always", "enableServiceLinks": false, "automountServiceAccountToken": w.Cluster.Profile != "",
+		"restartPolicy": "Always", "enableServiceLinks": false, "automountServiceAccountToken": account != "",
 		"terminationGracePeriodSeconds": seconds(w.StopGrace),
 		"securityContext":               podSecurity(w),
 		"containers":                    []any{container(w, secret)},
 	}
-	if w.Cluster.Profile != "" {
-		spec["serviceAccountName"] = serviceAccountName(w)
+	if account != "" {
+		spec["serviceAccountName"] = account
 	}
+	placement(spec, w.Cluster.ClusterOptions)
 	if w.HostPID {
 		spec["hostPID"] = true
 	}
@@ -315,12 +318,20 @@ func secretOf(w workload.Workload, name string, data map[string]string) object {
 	}
 }
 
-func serviceAccountName(w workload.Workload) string { return w.Stack + "-" + w.Cluster.Profile }
+// serviceAccountName is the account a daemon runs under: its profile's, or the one that is named. Empty is the
+// namespace's own, whose token it does not get.
+func serviceAccountName(w workload.Workload) string {
+	if w.Cluster.Profile != "" {
+		return w.Stack + "-" + w.Cluster.Profile
+	}
+	return w.Cluster.ServiceAccountName
+}
 
 func serviceAccountOf(w workload.Workload) object {
-	return object{
-		"apiVersion": "v1", "kind": "ServiceAccount",
-		"metadata": object{"name": serviceAccountName(w), "labels": object{
-			labelStack: w.Stack, "app.kubernetes.io/part-of": w.Stack, "app.kubernetes.io/managed-by": manager}},
+	meta := object{"name": serviceAccountName(w), "labels": object{
+		labelStack: w.Stack, "app.kubernetes.io/part-of": w.Stack, "app.kubernetes.io/managed-by": manager}}
+	if len(w.Cluster.AccountAnnotations) > 0 {
+		meta["annotations"] = withPairs(object{}, w.Cluster.AccountAnnotations)
 	}
+	return object{"apiVersion": kube.ServiceAccounts.APIVersion(), "kind": kube.ServiceAccounts.Name, "metadata": meta}
 }

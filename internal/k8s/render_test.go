@@ -30,6 +30,7 @@ func simple() workload.Workload {
 
 // full has everything in it.
 func full() workload.Workload {
+	minute := 60
 	return workload.Workload{
 		Stack: "edge", Daemon: "connector", Image: "ghcr.io/acme/connector@sha256:" + strings.Repeat("ab", 32), PullPolicy: manifest.PullAlways,
 		Command: []string{"/connector", "$HOME", "$(HOME)", "$$"},
@@ -50,7 +51,12 @@ func full() workload.Workload {
 		HostPID: true, HostNetwork: true, StopGrace: 1500 * time.Millisecond, Settle: time.Second,
 		Health: &manifest.HealthCheck{Command: []string{"/connector", "health", "$X"}, Interval: 5 * time.Second, Timeout: 2 * time.Second,
 			FailureThreshold: 3, StartPeriod: 10 * time.Second},
-		Cluster: workload.Cluster{Profile: "execution", Expands: []string{"ALIEN_CACHE_BINDING", "ALIEN_CREDS_BINDING"}, PodFields: []string{"ALIEN_BINDING_CREDS_NAMESPACE"}},
+		Cluster: workload.Cluster{Profile: "execution", AccountAnnotations: map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/edge"},
+			ClusterOptions: manifest.ClusterOptions{
+				ImagePullSecrets: []string{"registry-login"}, NodeSelector: map[string]string{"disk": "ssd"}, PriorityClassName: "high",
+				Tolerations: []manifest.Toleration{{Key: "dedicated", Value: "edge", Effect: "NoExecute", Seconds: &minute}, {Operator: "Exists"}},
+				Labels:      map[string]string{"team": "blue"}, Annotations: map[string]string{"example.com/scrape": "false"},
+			}, Expands: []string{"ALIEN_CACHE_BINDING", "ALIEN_CREDS_BINDING"}, PodFields: []string{"ALIEN_BINDING_CREDS_NAMESPACE"}},
 	}
 }
 

@@ -59,7 +59,8 @@ func (r *reader) daemon(n node) Daemon {
 				d.StartFailuresAllowed = count
 			}
 		},
-		"runtime": func(v node) { d.Runtime = r.runtimeOptions(v) },
+		"runtime":    func(v node) { d.Runtime = r.runtimeOptions(v) },
+		"kubernetes": func(v node) { d.Cluster = r.clusterOptions(v) },
 	}, r.refuse(daemonHabits()))
 	if ok {
 		r.oneImage(n)

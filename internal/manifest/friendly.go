@@ -11,7 +11,7 @@ func (r *reader) friendly(root node, wanted []Platform) *Stack {
 	ok := r.object(root, fields{
 		"name":       func(v node) { s.Name = r.text(v) },
 		"platforms":  func(v node) { s.Platforms = r.platforms(v) },
-		"kubernetes": func(v node) { s.Kubernetes = r.pin(v) },
+		"kubernetes": func(v node) { r.cluster(v, s) },
 		"daemons":    func(v node) { s.Daemons = r.daemons(v) },
 		"resources":  func(v node) { r.resources(v, s, wanted) },
 	}, r.refuseButExtensions(stackHabits()))
@@ -47,13 +47,13 @@ func platformWords() []string {
 	return []string{string(Local), string(Kubernetes), string(AWS), string(GCP), string(Azure), string(Machines), string(Test)}
 }
 
-func (r *reader) pin(n node) KubernetesPin {
-	var pin KubernetesPin
+// cluster reads what the stack states for Kubernetes clusters.
+func (r *reader) cluster(n node, s *Stack) {
 	r.object(n, fields{
-		"context":   func(v node) { pin.Context = r.text(v) },
-		"namespace": func(v node) { pin.Namespace = r.text(v) },
+		"context":         func(v node) { s.Kubernetes.Context = r.text(v) },
+		"namespace":       func(v node) { s.Kubernetes.Namespace = r.text(v) },
+		"serviceAccounts": func(v node) { s.ServiceAccounts = r.serviceAccounts(v) },
 	}, r.refuse(nil))
-	return pin
 }
 
 func (r *reader) daemons(n node) []Daemon {

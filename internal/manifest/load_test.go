@@ -35,10 +35,12 @@ func TestWholeManifest(t *testing.T) {
 	worker.Image = "app:2"
 	worker.CPU = Quantity{Request: "0.5"}
 	worker.Memory = Quantity{Limit: "1Gi"}
+	minute := 60
 	want := &Stack{
 		Name: "edge", Form: Friendly, Platforms: []Platform{Local, Kubernetes},
-		Kubernetes: KubernetesPin{Context: "prod", Namespace: "edge"},
-		Deployment: Deployment{ID: "edge", Name: "edge"},
+		Kubernetes:      KubernetesPin{Context: "prod", Namespace: "edge"},
+		ServiceAccounts: map[string]ServiceAccount{"execution": {Annotations: map[string]string{"example.com/role": "arn:eu"}}},
+		Deployment:      Deployment{ID: "edge", Name: "edge"},
 		Daemons: []Daemon{{
 			Name: "connector", Image: "ghcr.io/acme/connector:2026-05-17", PullPolicy: PullAlways,
 			Command: []string{"/connector", "--verbose"},
@@ -62,6 +64,12 @@ func TestWholeManifest(t *testing.T) {
 			Runtime: RuntimeOptions{
 				User: "1000:1000", Privileged: true, PidNamespace: "host", NetworkMode: "appnet", Init: true,
 				Mounts: []Mount{{Source: "/var/log", Target: "/logs", Options: "ro"}},
+			},
+			Cluster: ClusterOptions{
+				ImagePullSecrets: []string{"registry-login"}, NodeSelector: map[string]string{"disk": "ssd"},
+				Tolerations: []Toleration{{Key: "dedicated", Value: "edge", Effect: "NoExecute", Seconds: &minute}, {Operator: "Exists"}},
+				Labels:      map[string]string{"team": "in-eu"}, Annotations: map[string]string{"example.com/scrape": "false"},
+				ServiceAccountName: "edge", PriorityClassName: "high",
 			},
 		}, worker},
 		Resources: []Resource{

@@ -58,6 +58,9 @@ type Stack struct {
 	Form       Form
 	Platforms  []Platform // as declared; empty means local and kubernetes
 	Kubernetes KubernetesPin
+	// ServiceAccounts are what is stated of the permission profiles' service accounts on a cluster, by profile.
+	ServiceAccounts map[string]ServiceAccount
+
 	Deployment Deployment
 	Daemons    []Daemon     // in the order of the file
 	Resources  []Resource   // in the order of the file
@@ -99,6 +102,7 @@ type Daemon struct {
 	StartFailuresAllowed int           // default 2
 	HealthCheck          *HealthCheck
 	Runtime              RuntimeOptions
+	Cluster              ClusterOptions
 
 	// PublicEndpoints counts the endpoints a compiled manifest declares; preflight refuses any.
 	PublicEndpoints int

@@ -10,7 +10,7 @@ import (
 )
 
 func codeCases() []codeCase {
-	return slices.Concat(platformCases(), nameCases(), imageCases(), linkCases(), environmentCases(), bindingCases(),
+	return slices.Concat(platformCases(), nameCases(), clusterCases(), imageCases(), linkCases(), environmentCases(), bindingCases(),
 		limitCases(), runtimeCases(), compiledCases())
 }
 
@@ -66,6 +66,43 @@ func nameCases() []codeCase {
 		}, nil},
 		{preflight.NamespaceInvalid, "capitals", func(s *manifest.Stack, _ *manifest.Daemon) { s.Kubernetes.Namespace = "Edge" }, nil},
 		{preflight.ProfileNameInvalid, "underscore", profile("run_it"), on(cluster)},
+	}
+}
+
+func clusterCases() []codeCase {
+	options := func(o manifest.ClusterOptions) func(*manifest.Stack, *manifest.Daemon) {
+		return func(_ *manifest.Stack, d *manifest.Daemon) { d.Cluster = o }
+	}
+	labels := func(key, value string) func(*manifest.Stack, *manifest.Daemon) {
+		return options(manifest.ClusterOptions{Labels: map[string]string{key: value}})
+	}
+	tolerates := func(t manifest.Toleration) func(*manifest.Stack, *manifest.Daemon) {
+		return options(manifest.ClusterOptions{Tolerations: []manifest.Toleration{t}})
+	}
+	minute := 60
+	return []codeCase{
+		{preflight.ClusterNameInvalid, "pull secret", options(manifest.ClusterOptions{ImagePullSecrets: []string{"ok", "Not_OK"}}), nil},
+		{preflight.ClusterNameInvalid, "empty pull secret", options(manifest.ClusterOptions{ImagePullSecrets: []string{""}}), nil},
+		{preflight.ClusterNameInvalid, "service account", options(manifest.ClusterOptions{ServiceAccountName: "a/b"}), nil},
+		{preflight.ClusterNameInvalid, "priority class", options(manifest.ClusterOptions{PriorityClassName: "High"}), nil},
+		{preflight.LabelInvalid, "key", labels("-a", "b"), nil},
+		{preflight.LabelInvalid, "prefix", labels("A_/a", "b"), nil},
+		{preflight.LabelInvalid, "value", labels("a", "b c"), nil},
+		{preflight.LabelInvalid, "node", options(manifest.ClusterOptions{NodeSelector: map[string]string{"a": "-"}}), nil},
+		{preflight.AnnotationInvalid, "key", options(manifest.ClusterOptions{Annotations: map[string]string{"a/b/c": ""}}), nil},
+		{preflight.AnnotationInvalid, "size", options(manifest.ClusterOptions{Annotations: map[string]string{"a": strings.Repeat("x", 129<<10)}}), nil},
+		{preflight.LabelReserved, "ours", labels("daemons.alien.dev/stack", "other"), nil},
+		{preflight.LabelReserved, "recommended", labels("app.kubernetes.io/name", "other"), nil},
+		{preflight.LabelReserved, "revision", options(manifest.ClusterOptions{Annotations: map[string]string{"deployment.kubernetes.io/revision": "1"}}), nil},
+		{preflight.TolerationInvalid, "no key", tolerates(manifest.Toleration{Value: "a"}), nil},
+		{preflight.TolerationInvalid, "value compared by none", tolerates(manifest.Toleration{Key: "a", Operator: "Exists", Value: "b"}), nil},
+		{preflight.TolerationInvalid, "seconds of what drives nothing out", tolerates(manifest.Toleration{Key: "a", Effect: "NoSchedule", Seconds: &minute}), nil},
+		{preflight.ServiceAccountUnused, "profile of nobody", func(s *manifest.Stack, _ *manifest.Daemon) {
+			s.ServiceAccounts = map[string]manifest.ServiceAccount{"execution": {}}
+		}, nil},
+		{preflight.ServiceAccountConflict, "beside a profile", func(_ *manifest.Stack, d *manifest.Daemon) {
+			d.Permissions, d.Cluster.ServiceAccountName = "execution", "mine"
+		}, nil},
 	}
 }
 
@@ -360,6 +397,15 @@ func soundCases() []codeCase {
 		}, every},
 		{"", "daemon and resource of one name", resource("api", "kv", localKV()), every},
 		{"", "namespace with two hyphens", func(s *manifest.Stack, _ *manifest.Daemon) { s.Kubernetes.Namespace = "a--b" }, every},
+		{"", "all that clusters have use for", func(s *manifest.Stack, d *manifest.Daemon) {
+			d.Permissions = "execution"
+			s.ServiceAccounts = map[string]manifest.ServiceAccount{"execution": {Annotations: map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a"}}}
+			d.Cluster = manifest.ClusterOptions{
+				ImagePullSecrets: []string{"login.eu"}, PriorityClassName: "system-node-critical", NodeSelector: map[string]string{"kubernetes.io/arch": "amd64", "gpu": ""},
+				Labels: map[string]string{"team": "blue", "acme.com/Cost_Center": "7"}, Annotations: map[string]string{"acme.com/x": "any text\n{}"},
+				Tolerations: []manifest.Toleration{{Operator: "Exists"}, {Key: "a", Value: "b", Effect: "NoExecute"}},
+			}
+		}, every},
 		{"", "profile on local", func(_ *manifest.Stack, d *manifest.Daemon) { d.Permissions = "Run_It" }, on(docker, process)},
 	}
 	for _, name := range []string{

@@ -61,6 +61,14 @@ const (
 	MountTargetReserved  = "MOUNT_TARGET_RESERVED"
 	MountOptionInvalid   = "MOUNT_OPTION_INVALID"
 
+	ClusterNameInvalid     = "CLUSTER_NAME_INVALID"
+	LabelInvalid           = "LABEL_INVALID"
+	AnnotationInvalid      = "ANNOTATION_INVALID"
+	LabelReserved          = "LABEL_RESERVED"
+	TolerationInvalid      = "TOLERATION_INVALID"
+	ServiceAccountUnused   = "SERVICE_ACCOUNT_UNUSED"
+	ServiceAccountConflict = "SERVICE_ACCOUNT_CONFLICT"
+
 	PublicEndpoints         = "PUBLIC_ENDPOINTS"
 	HTTPHealthCheck         = "HTTP_HEALTH_CHECK"
 	CommandsManagerRequired = "COMMANDS_MANAGER_REQUIRED"
@@ -70,7 +78,7 @@ const (
 // Codes explains every code of this room.
 func Codes() []manifest.CodeInfo {
 	return slices.Concat(platformCodes(), nameCodes(), imageCodes(), linkCodes(), environmentCodes(),
-		bindingCodes(), limitCodes(), runtimeCodes(), compiledCodes())
+		bindingCodes(), limitCodes(), runtimeCodes(), clusterCodes(), compiledCodes())
 }
 
 func platformCodes() []manifest.CodeInfo {

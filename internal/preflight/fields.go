@@ -10,7 +10,7 @@ import (
 // Fields is the support table: every field of the friendly manifest, what it means, and where it is honoured.
 func Fields() []Field {
 	return slices.Concat(stackFields(), daemonFields(), environmentFields(), limitFields(), startFields(), healthFields(),
-		runtimeFields(), mountFields(), resourceFields())
+		runtimeFields(), mountFields(), clusterFields(), resourceFields())
 }
 
 func stackFields() []Field {
@@ -21,11 +21,19 @@ func stackFields() []Field {
 		{Path: "platforms", Type: "list of local, kubernetes", Default: "[local, kubernetes]", Support: everywhere(),
 			Description: "The platforms this manifest is for; any other one is refused."},
 		{Path: "kubernetes", Type: "object", Support: pinned,
-			Description: "The cluster this manifest insists on, so that nobody deploys it to another one unknowingly."},
+			Description: "What concerns clusters: which one this manifest insists on, so that nobody deploys it to another one unknowingly, and its service accounts."},
 		{Path: "kubernetes.context", Type: "string", Support: pinned,
 			Description: "The kubeconfig context to use; a --context that differs is an error."},
 		{Path: "kubernetes.namespace", Type: "name", Support: pinned,
 			Description: "The namespace to use; a --namespace that differs is an error."},
+		{Path: "kubernetes.serviceAccounts", Type: "object of service accounts", Support: pinned,
+			Description: "What the service accounts of permission profiles are to have, by profile."},
+		{Path: "kubernetes.serviceAccounts.*", Type: "object", Support: pinned,
+			Description: "The service account <stack>-<profile>, made where a daemon has the profile in permissions."},
+		{Path: "kubernetes.serviceAccounts.*.annotations", Type: "object of strings", Support: pinned,
+			Description: "Its annotations, such as those that bind it to an identity of a cloud; a changed one replaces the daemon."},
+		{Path: "kubernetes.serviceAccounts.*.annotations.*", Type: "string", Support: pinned,
+			Description: "One annotation."},
 		{Path: "daemons", Type: "object of daemons", Support: everywhere(),
 			Description: "The always-on processes of the stack, by name."},
 		{Path: "resources", Type: "object of resources", Support: everywhere(),

@@ -54,13 +54,14 @@ func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []man
 // stackChecks hold for every target, so that one manifest fits all of them.
 func stackChecks() []check {
 	return []check{
-		checkStackName, checkDaemonNames, checkResourceIDs, checkNameLength, checkNamespace,
+		checkStackName, checkDaemonNames, checkResourceIDs, checkNameLength, checkNamespace, checkServiceAccounts,
 		checkSources, checkImages, checkCommands,
 		checkLinks, checkDuplicateLinks, checkLinkTypes, checkDependencies, checkCycles,
 		checkEnvNames, checkReservedNames, checkDuplicateEnv, checkValues, checkEnvironmentSize,
 		checkBindings,
 		checkQuantities, checkRanges, checkHealthRanges,
 		checkUsers, checkNamespaceModes, checkMountPaths, checkMountTargets, checkMountOptions,
+		checkClusterNames, checkClusterLabels, checkClusterAnnotations, checkTolerations,
 		checkEndpoints, checkHTTPHealth, checkCommandsEnabled, checkUndeployed,
 	}
 }

@@ -42,7 +42,7 @@ func (w Workload) Fingerprint(key []byte) Fingerprint {
 	f.limits(w)
 	f.add("stopGracePeriodSeconds", seconds(w.StopGrace))
 	f.health(w.Health)
-	f.add("permissions", w.Cluster.Profile)
+	f.cluster(w.Cluster)
 	slices.SortFunc(f.out, func(a, b Field) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Value, b.Value))
 	})
@@ -170,6 +170,37 @@ func (f *fields) health(h *manifest.HealthCheck) {
 	f.add("healthCheck.timeoutSeconds", seconds(h.Timeout))
 	f.add("healthCheck.failureThreshold", strconv.Itoa(h.FailureThreshold))
 	f.add("healthCheck.startPeriodSeconds", seconds(h.StartPeriod))
+}
+
+// cluster notes what is stated for clusters. The annotations of a service account are among it: a pod that runs under it
+// keeps the identity that it was started with.
+func (f *fields) cluster(c Cluster) {
+	f.add("permissions", c.Profile)
+	f.pairs("kubernetes.serviceAccounts."+c.Profile+".annotations.", c.AccountAnnotations)
+	f.list("kubernetes.imagePullSecrets", c.ImagePullSecrets)
+	f.pairs("kubernetes.nodeSelector.", c.NodeSelector)
+	f.pairs("kubernetes.labels.", c.Labels)
+	f.pairs("kubernetes.annotations.", c.Annotations)
+	f.add("kubernetes.serviceAccountName", c.ServiceAccountName)
+	f.add("kubernetes.priorityClassName", c.PriorityClassName)
+	for i, t := range c.Tolerations {
+		f.add(fmt.Sprintf("kubernetes.tolerations[%d]", i), tolerationField(t))
+	}
+}
+
+// pairs notes each pair, an empty value too.
+func (f *fields) pairs(prefix string, pairs map[string]string) {
+	for key, value := range pairs {
+		f.value(prefix+key, manifest.Plain(value))
+	}
+}
+
+func tolerationField(t manifest.Toleration) string {
+	parts := []string{cmp.Or(t.Key, "*"), cmp.Or(t.Operator, "Equal"), t.Value, cmp.Or(t.Effect, "*")}
+	if t.Seconds != nil {
+		parts = append(parts, strconv.Itoa(*t.Seconds))
+	}
+	return strings.Join(parts, " ")
 }
 
 // hashOf is over lengths and texts, so that no two lists of fields run together to the same bytes.

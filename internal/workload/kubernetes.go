@@ -15,6 +15,10 @@ const namespaceField = "metadata.namespace"
 type Cluster struct {
 	// Profile is the permission profile; the daemon runs under the service account <stack>-<profile>. Empty is none.
 	Profile string
+	// AccountAnnotations are those of the profile's service account.
+	AccountAnnotations map[string]string
+	// ClusterOptions are what the manifest states for clusters alone.
+	manifest.ClusterOptions
 	// Expands names the variables whose text is written for Kubernetes' expansion: $(NAME) stands for a variable that
 	// comes before it, and each $ that is meant is doubled already.
 	Expands []string

@@ -39,7 +39,7 @@ func render(stack *manifest.Stack, d *manifest.Daemon, target manifest.Target) (
 		StopGrace: d.StopGrace, Settle: d.Settle, StartFailuresAllowed: d.StartFailuresAllowed,
 	}
 	if target.Platform == manifest.Kubernetes {
-		w.Cluster.Profile = d.Permissions
+		w.Cluster = Cluster{Profile: d.Permissions, AccountAnnotations: stack.ServiceAccounts[d.Permissions].Annotations, ClusterOptions: d.Cluster}
 	}
 	if d.HealthCheck != nil {
 		health := *d.HealthCheck
