@@ -32,6 +32,8 @@ var (
 	cli     = []string{module + "/internal/cli/..."}
 	local   = []string{module + "/internal/local/..."}
 	k8s     = []string{module + "/internal/k8s/..."}
+	sqlite  = []string{"modernc.org/..."}
+	others  = []string{"github.com/...", "golang.org/...", "gopkg.in/...", "k8s.io/...", "modernc.org/..."} // all but the standard library
 
 	// logins is the format of Docker's login file, which whoever talks to a registry brings along. It reaches no engine.
 	logins = "github.com/docker/cli/cli/config/..."
@@ -52,6 +54,10 @@ func TestImports(t *testing.T) {
 		{"oci", [][]string{docker, cluster, local, k8s, cli}, "images are what platforms share"},
 		{"local", [][]string{cluster, k8s, cli}, "local knows neither Kubernetes nor the command line"},
 		{"k8s", [][]string{docker, local, cli}, "Kubernetes knows neither local runtimes nor the command line"},
+		{"commands", [][]string{rooms, docker, cluster, process}, "the manager knows no deployments' platforms, and imports no other room"},
+		{"commands/wire", [][]string{others, network, process}, "the protocol is pure, and public packages are made of it"},
+		{"commands/api", [][]string{network, process, sqlite}, "the API's types are pure"},
+		{"commands/state", [][]string{network, process, sqlite}, "the life of a command is pure"},
 	} {
 		for _, p := range packages(t) {
 			if !within(p.ImportPath, module+"/internal/"+rule.room+"/...") {
