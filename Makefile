@@ -93,15 +93,27 @@ docs: ## writes docs/ from the code
 demo: build engine ## the main job, from preflight to down, on an example stack
 	examples/demo/run.sh
 
+BENCHES := docker
+BENCH_docker := -compose bin/docker-compose
+
+# Programs to measure against are built before the benchmark that needs them.
+bench-docker: bin/docker-compose
+
 .PHONY: bench
-bench: build engine bin/docker-compose ## measures against docker compose and the bare API; writes docs/benchmarks.md
-	go -C test/bench build -o $(CURDIR)/bin/bench .
-	bin/bench -alien bin/alien -compose bin/docker-compose -o docs/benchmarks.md
+bench: $(BENCHES:%=bench-%) ## every benchmark: docs/benchmarks.md and the pages below it
+
+.PHONY: $(BENCHES:%=bench-%)
+$(BENCHES:%=bench-%): bench-%: build engine ## one benchmark, as bench-docker
+	go -C test/bench build -o $(CURDIR)/bin/bench-$* ./$*
+	bin/bench-$* -docs docs $(BENCH_$*)
 
 .PHONY: bench-smoke
-bench-smoke: build engine
-	go -C test/bench build -o $(CURDIR)/bin/bench .
-	bin/bench -alien bin/alien -smoke
+bench-smoke: build engine # every benchmark, as small as it goes, without its peers
+	@set -e; for b in $(BENCHES); do \
+		echo "bench: $$b"; \
+		go -C test/bench build -o $(CURDIR)/bin/bench-$$b ./$$b; \
+		bin/bench-$$b -smoke >/dev/null; \
+	done
 
 bin/docker-compose: test/compose/go.mod
 	go -C test/compose build -ldflags '-s -w -X github.com/docker/compose/v5/internal.Version=v5.6.0' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd

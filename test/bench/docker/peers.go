@@ -12,62 +12,64 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/alienplatform/alien-go/test/bench/measure"
 )
 
 // alien is what we measure.
 type alien struct {
-	program
-	image string
+	measure.Program
+	dir, image string
 }
 
 func (alien) name() string                { return "alien" }
 func (alien) label() string               { return "dev.alien.daemons.daemon" }
 func (alien) scope(project string) string { return "dev.alien.daemons.stack=" + project }
 
-func (a alien) do(ctx context.Context, s step, project string, n int) (sample, error) {
+func (a alien) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
 	file := filepath.Join(a.dir, project+".yaml")
-	if err := write(file, "name: "+project+"\ndaemons:\n", a.image, s, n); err != nil {
-		return sample{}, err
+	if err := write(file, "name: "+project+"\ndaemons:\n", a.image, step, n); err != nil {
+		return measure.Usage{}, err
 	}
-	verb := map[step]string{up: "up", unchanged: "up", update: "up", status: "status", down: "down"}[s]
-	return a.run(ctx, "daemon", verb, "-p", "local", "--runtime", "docker", "-f", file)
+	verb := map[string]string{up: "up", unchanged: "up", update: "up", status: "status", down: "down"}[step]
+	return a.Run(ctx, "daemon", verb, "-p", "local", "--runtime", "docker", "-f", file)
 }
 
 func (a alien) gone(project string) {
-	_, _ = a.run(context.Background(), "daemon", "down", "-p", "local", "--runtime", "docker", "--stack", project)
+	_, _ = a.Run(context.Background(), "daemon", "down", "-p", "local", "--runtime", "docker", "--stack", project)
 }
 
 // compose is the peer that people know.
 type compose struct {
-	program
-	image string
+	measure.Program
+	dir, image string
 }
 
 func (compose) name() string                { return "compose" }
 func (compose) label() string               { return "com.docker.compose.service" }
 func (compose) scope(project string) string { return "com.docker.compose.project=" + project }
 
-func (c compose) do(ctx context.Context, s step, project string, n int) (sample, error) {
+func (c compose) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
 	file := filepath.Join(c.dir, project+".yaml")
-	if err := write(file, "name: "+project+"\nservices:\n", c.image, s, n); err != nil {
-		return sample{}, err
+	if err := write(file, "name: "+project+"\nservices:\n", c.image, step, n); err != nil {
+		return measure.Usage{}, err
 	}
-	verb := map[step][]string{
+	verb := map[string][]string{
 		up: {"up", "-d", "--wait"}, unchanged: {"up", "-d", "--wait"}, update: {"up", "-d", "--wait"},
 		status: {"ps"}, down: {"down"},
-	}[s]
-	return c.run(ctx, append([]string{"-f", file}, verb...)...)
+	}[step]
+	return c.Run(ctx, append([]string{"-f", file}, verb...)...)
 }
 
 func (c compose) gone(project string) {
-	_, _ = c.run(context.Background(), "-p", project, "down")
+	_, _ = c.Run(context.Background(), "-p", project, "down")
 }
 
 // write writes a file that both of them understand: names, an image, a command and one variable, which an update
 // changes.
-func write(file, head, image string, s step, n int) error {
+func write(file, head, image, step string, n int) error {
 	version := 1
-	if s == update || s == down {
+	if step == update || step == down {
 		version = 2
 	}
 	var text strings.Builder
@@ -100,20 +102,20 @@ func (floor) name() string                { return "floor" }
 func (floor) label() string               { return floorDaemon }
 func (floor) scope(project string) string { return floorProject + "=" + project }
 
-func (f floor) do(ctx context.Context, s step, project string, n int) (sample, error) {
-	work, ok := map[step]func(ctx context.Context, name string) error{
+func (f floor) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
+	work, ok := map[string]func(ctx context.Context, name string) error{
 		up:     func(ctx context.Context, name string) error { return f.start(ctx, project, name, name) },
 		update: func(ctx context.Context, name string) error { return f.replace(ctx, project, name) },
 		down:   func(ctx context.Context, name string) error { return f.stop(ctx, project+"-"+name+"-new") },
 		status: nil,
-	}[s]
+	}[step]
 	if !ok {
-		return sample{}, nil
+		return measure.Usage{}, nil
 	}
 	begin := time.Now()
 	if work == nil {
 		_, err := f.list(ctx, project)
-		return sample{took: time.Since(begin)}, err
+		return measure.Usage{Took: time.Since(begin)}, err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -121,7 +123,7 @@ func (f floor) do(ctx context.Context, s step, project string, n int) (sample, e
 		g.Go(func() error { return work(ctx, fmt.Sprintf("d%02d", i)) })
 	}
 	err := g.Wait()
-	return sample{took: time.Since(begin)}, err
+	return measure.Usage{Took: time.Since(begin)}, err
 }
 
 func (f floor) create(ctx context.Context, project, daemon, name string) (string, error) {

@@ -2,12 +2,28 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
+
+	"github.com/alienplatform/alien-go/test/bench/measure"
 )
+
+// watchGap watches an update from now on. What it returns waits for the end of it and takes the gap.
+func (b *bench) watchGap(ctx context.Context, p peer, project string, n int) func() error {
+	seen := watchGaps(ctx, b.api, p, project, n)
+	return func() error {
+		found := seen()
+		if len(found) != n {
+			return fmt.Errorf("saw %d of %d daemons replaced", len(found), n)
+		}
+		b.samples.Add(measure.Sample{Key: measure.Key{Who: p.name(), Size: n, What: gap}, Took: measure.Median(found)})
+		return nil
+	}
+}
 
 // watchGaps watches the containers of a project. What it returns waits until the engine has told of n replaced daemons,
 // or not for a while, and gives how long each was away by the engine's own clock.
