@@ -18,8 +18,8 @@ import (
 )
 
 func main() {
-	if measure.Launched() {
-		return
+	if code, yes := measure.Launched(); yes {
+		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -11,8 +11,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if Launched() {
-		return
+	if code, yes := Launched(); yes {
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }

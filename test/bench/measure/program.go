@@ -66,17 +66,17 @@ func (p Program) Run(ctx context.Context, args ...string) (Usage, error) {
 	return u, err
 }
 
-// Launched does the work of the process that starts a program, if this is one, and says so. It is the first thing a
-// benchmark calls: its main, or its TestMain, ends when the answer is true.
-func Launched() bool {
+// Launched does the work of the process that starts a program, if this is one; it then says so and with which code the
+// process is to exit. It is the first thing that a benchmark calls in its main, and in its TestMain.
+func Launched() (code int, yes bool) {
 	if os.Getenv(launcher) == "" {
-		return false
+		return 0, false
 	}
 	if err := launch(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1, true
 	}
-	return true
+	return 0, true
 }
 
 // launch runs a program to its end and tells on file 3 what it took. A signal to end is passed on to it.
