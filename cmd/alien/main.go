@@ -8,13 +8,9 @@ import (
 	"syscall"
 
 	"github.com/alienplatform/alien-go/internal/cli"
-	"github.com/alienplatform/alien-go/internal/local/process"
 )
 
 func main() {
-	if code, stage := process.Stage(); stage { // the process runtime runs this program for parts of its own
-		os.Exit(code)
-	}
 	// A reader that goes away must not end a change half-way; the write then fails instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(cli.Run(interruptible(), cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))

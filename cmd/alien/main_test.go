@@ -10,16 +10,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/alienplatform/alien-go/internal/local/process"
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
 
 var update = flag.Bool("update", false, "rewrite what scripts compare output with")
 
 func TestMain(m *testing.M) {
-	if code, stage := process.Stage(); stage {
-		os.Exit(code)
-	}
 	testscript.Main(m, map[string]func(){"alien": main})
 }
 

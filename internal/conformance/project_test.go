@@ -13,16 +13,13 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/local/process"
+	_ "github.com/alienplatform/alien-go/internal/local/process/stage"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
 var binary string // the alien under test, built once by TestMain
 
 func TestMain(m *testing.M) {
-	if code, stage := process.Stage(); stage {
-		os.Exit(code)
-	}
 	flag.Parse()
 	binary = os.Getenv(binaryVariable)
 	dir := ""

@@ -2,19 +2,8 @@ package deploy
 
 import "github.com/alienplatform/alien-go/internal/manifest"
 
-// Operational says that a reason is about the target or the run itself, and tells nothing of the daemon: such a failure
-// is one of an operation, not of a daemon's start.
-func (r Reason) Operational() bool {
-	switch r {
-	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, Unavailable,
-		CredentialsRefused, NamespaceMissing:
-		return true
-	}
-	return false
-}
-
 // fix is what to do about a reason, in general.
-func (r Reason) fix() string {
+func fix(r Reason) string {
 	for _, info := range Reasons() {
 		if info.Code == string(r) {
 			return info.Fix

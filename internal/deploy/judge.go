@@ -94,8 +94,8 @@ func (j *judge) follow(o Observation, at time.Time) {
 	case j.running.IsZero():
 		j.running = at
 	}
-	if o.LastExit != nil && (j.exit == nil || !o.LastExit.unknown()) {
-		j.exit = o.LastExit.after(j.exit)
+	if o.LastExit != nil && (j.exit == nil || !unknown(o.LastExit)) {
+		j.exit = understood(o.LastExit, j.exit)
 	}
 	if p := o.Probe; p != nil && p.Code != 0 && (j.last.Probe == nil || !j.last.Probe.At.Equal(p.At)) {
 		j.probes++

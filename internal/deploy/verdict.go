@@ -46,7 +46,7 @@ func (j *judge) crashed() *Verdict {
 		times += " while it started"
 	}
 	switch e := j.exit; {
-	case e == nil || e.unknown():
+	case e == nil || unknown(e):
 		return j.verdict(CrashLoop, times, "")
 	case e.OOM:
 		return j.verdict(OOMKilled, "it was killed because it needed more memory than it may use; "+times, "")
@@ -102,7 +102,7 @@ func (j *judge) verdict(reason Reason, message, hint string) *Verdict {
 // newVerdict fills in the remedy that the reason is explained with, where the case has none of its own.
 func newVerdict(daemon string, reason Reason, message, hint string) *Verdict {
 	if hint == "" {
-		hint = reason.fix()
+		hint = fix(reason)
 	}
 	return &Verdict{Daemon: daemon, Reason: reason, Message: message, Hint: hint}
 }
@@ -116,9 +116,9 @@ func verdictOf(daemon string, err error) *Verdict {
 	return newVerdict(daemon, OperationFailed, err.Error(), "")
 }
 
-// after is an exit as it is to be understood in the light of the one before: where the kernel has killed a process for
+// understood is an exit as it is to be understood in the light of the one before: where the kernel has killed a process for
 // its memory, its next kill is for the same cause, also if the runtime has not noticed or not yet told.
-func (e *Exit) after(before *Exit) *Exit {
+func understood(e, before *Exit) *Exit {
 	if before == nil || !before.OOM || e.Signal != before.Signal || e.OOM {
 		return e
 	}
@@ -128,11 +128,11 @@ func (e *Exit) after(before *Exit) *Exit {
 }
 
 // unknown says that the runtime has forgotten how a run ended.
-func (e *Exit) unknown() bool { return e.Code < 0 && e.Signal == "" && !e.OOM }
+func unknown(e *Exit) bool { return e.Code < 0 && e.Signal == "" && !e.OOM }
 
 func exitText(e Exit) string {
 	switch {
-	case e.unknown():
+	case unknown(&e):
 		return "ended, it is not known how"
 	case e.OOM:
 		return "was killed for its memory use"
@@ -153,9 +153,6 @@ func probeText(p *Probe) string {
 	}
 	return fmt.Sprintf(" (the last one ended with exit code %d)", p.Code)
 }
-
-// Unrunnable says that the check's command could not be run; shells say so of their commands with the same codes.
-func (p Probe) Unrunnable() bool { return p.Code == 126 || p.Code == 127 }
 
 // addEvidence adds the last log lines of the instance that failed. It is called before anything is undone, and its
 // failure is no failure: a verdict without logs is better than none.

@@ -18,21 +18,13 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/process/rootfs"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+	_ "github.com/alienplatform/alien-go/internal/local/process/stage" // this program is run again as supervisor and sandbox
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
 
 // Options say where things are kept.
 type Options struct {
 	LookupEnv func(string) (string, bool) // for HOME, XDG_STATE_HOME, XDG_CACHE_HOME and DOCKER_CONFIG
-}
-
-// Stage does the work of a supervisor or of a sandbox where this program was started as one. Its answer is then the
-// process's exit code. It is called before anything else in main.
-func Stage() (code int, stage bool) {
-	if code, stage = supervisor.Stage(); stage {
-		return code, stage
-	}
-	return sandbox.Stage()
 }
 
 // Open gives the platform of this machine and user.

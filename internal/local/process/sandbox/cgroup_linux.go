@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // group are the control groups of one instance: one where there is a unified hierarchy, else one for each controller.
@@ -53,8 +53,8 @@ func newGroup(s Spec) (*group, error) {
 	}
 	g, err := h.group(s)
 	if err != nil {
-		return nil, &deploy.Problem{
-			Reason:  deploy.ConfigRefused,
+		return nil, &fact.Problem{
+			Reason:  fact.ConfigRefused,
 			Message: fmt.Sprintf("cannot limit %s of %s: this user may not set control groups on this machine", strings.Join(s.controllers(), " and "), s.Name),
 			Hint:    "remove cpu.desired and memory.desired, run as root, or let a systemd unit with Delegate=yes run the supervisor",
 			Err:     err,

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // Exec runs a command beside the process, in its namespaces and as its user, and gives its outcome. A command that takes
@@ -108,9 +108,9 @@ func refusedCommand(s Spec, args []string, err error) error {
 	if errors.Is(err, unix.ESRCH) {
 		return ErrGone
 	}
-	var known *deploy.Problem
+	var known *fact.Problem
 	if errors.As(err, &known) || errors.Is(err, ErrGone) {
 		return err
 	}
-	return &deploy.Problem{Reason: deploy.OperationFailed, Message: "cannot run a command in " + s.Name, Err: err}
+	return &fact.Problem{Reason: fact.OperationFailed, Message: "cannot run a command in " + s.Name, Err: err}
 }

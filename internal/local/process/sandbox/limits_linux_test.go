@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -59,11 +59,11 @@ func TestCPULimit(t *testing.T) {
 // refusedLimit says whether limits cannot be set here, and holds that this is said well.
 func refusedLimit(t *testing.T, err error) bool {
 	t.Helper()
-	var p *deploy.Problem
+	var p *fact.Problem
 	if err == nil {
 		return false
 	}
-	if !errors.As(err, &p) || p.Reason != deploy.ConfigRefused || p.Hint == "" || os.Geteuid() == 0 {
+	if !errors.As(err, &p) || p.Reason != fact.ConfigRefused || p.Hint == "" || os.Geteuid() == 0 {
 		t.Fatalf("limits: %v", err)
 	}
 	t.Log(err, "hint:", p.Hint)

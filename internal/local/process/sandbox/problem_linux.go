@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // failure is a prepared system call that failed.
@@ -30,8 +30,8 @@ func (f *failure) Error() string {
 func (f *failure) Unwrap() error { return f.err }
 
 // problem makes of any error of a start one that people know.
-func problem(s Spec, err error) *deploy.Problem {
-	var known *deploy.Problem
+func problem(s Spec, err error) *fact.Problem {
+	var known *fact.Problem
 	if errors.As(err, &known) {
 		return known
 	}
@@ -39,38 +39,38 @@ func problem(s Spec, err error) *deploy.Problem {
 	if errors.As(err, &failed) && failed.step == stepExec {
 		return commandProblem(s, failed.err)
 	}
-	reason := deploy.ConfigRefused
+	reason := fact.ConfigRefused
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EIO) {
-		reason = deploy.OperationFailed
+		reason = fact.OperationFailed
 	}
 	if errors.Is(err, unix.ENOSYS) {
-		return &deploy.Problem{Reason: deploy.Unavailable, Message: "the kernel is too old for the process runtime: it needs Linux 5.12", Err: err}
+		return &fact.Problem{Reason: fact.Unavailable, Message: "the kernel is too old for the process runtime: it needs Linux 5.12", Err: err}
 	}
-	return &deploy.Problem{Reason: reason, Message: fmt.Sprintf("cannot start %s", s.Name), Err: err}
+	return &fact.Problem{Reason: reason, Message: fmt.Sprintf("cannot start %s", s.Name), Err: err}
 }
 
 // commandProblem tells why the command cannot be run.
-func commandProblem(s Spec, err unix.Errno) *deploy.Problem {
-	reason := deploy.ConfigRefused
+func commandProblem(s Spec, err unix.Errno) *fact.Problem {
+	reason := fact.ConfigRefused
 	switch err {
 	case unix.ENOENT, unix.ENOTDIR:
-		reason = deploy.CommandNotFound
+		reason = fact.CommandNotFound
 	case unix.EACCES, unix.EPERM, unix.EISDIR:
-		reason = deploy.CommandNotExecutable
+		reason = fact.CommandNotExecutable
 	case unix.ENOEXEC, unix.ELIBBAD:
-		reason = deploy.ExecFormat
+		reason = fact.ExecFormat
 	}
-	p := deploy.Refused(reason, s.Args[0])
-	if reason == deploy.ConfigRefused {
+	p := fact.Refused(reason, s.Args[0])
+	if reason == fact.ConfigRefused {
 		p.Err = err
 	}
 	return p
 }
 
 // noNamespaces says what keeps us from making namespaces, and how to allow it.
-func noNamespaces(err error) *deploy.Problem {
-	p := &deploy.Problem{
-		Reason:  deploy.Unavailable,
+func noNamespaces(err error) *fact.Problem {
+	p := &fact.Problem{
+		Reason:  fact.Unavailable,
 		Message: "this machine does not let this user make namespaces, and the process runtime is made of them",
 		Hint:    "run as root, or allow user namespaces; in a container, give it the right to make them, or use --runtime docker",
 		Err:     err,
@@ -95,7 +95,7 @@ func missing(b Bind) error {
 	if err == nil {
 		return nil
 	}
-	p := deploy.Refused(deploy.MountSourceMissing, b.Source)
+	p := fact.Refused(fact.MountSourceMissing, b.Source)
 	if !errors.Is(err, fs.ErrNotExist) {
 		p.Message = fmt.Sprintf("the mounted path %s cannot be reached", b.Source)
 		p.Err = err

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/owner"
 )
 
@@ -68,11 +68,11 @@ func (r *Running) Process() Process { return r.process }
 
 // Wait waits until the process has ended and nothing that it started is left. The end of one that was adopted is not
 // known: its code is -1. Only one Wait may come to its end.
-func (r *Running) Wait(ctx context.Context) (deploy.Exit, error) {
+func (r *Running) Wait(ctx context.Context) (fact.Exit, error) {
 	if err := r.ended(ctx); err != nil {
-		return deploy.Exit{}, err
+		return fact.Exit{}, err
 	}
-	e := deploy.Exit{Code: -1, At: time.Now()}
+	e := fact.Exit{Code: -1, At: time.Now()}
 	if r.child != nil {
 		_ = r.child.Wait() // that it ended badly is in its state
 		status := unix.WaitStatus(r.child.ProcessState.Sys().(syscall.WaitStatus))

@@ -1,7 +1,7 @@
 // Package sandbox runs one process in namespaces and a root file system of its own, with the network of the machine.
 //
 // Start runs this very program again, in the new namespaces, as a stage that builds the root file system and then becomes
-// the daemon; every program that uses Start calls Stage at the very start of its main. The stage does nothing before its
+// the daemon; every program that uses Start imports package stage, which calls Stage before main begins. The stage does nothing before its
 // parent has recorded it: a parent that dies in between leaves nothing behind. A running process can be adopted by any
 // later process of the same user, looked into by Exec, and is ended with all that it started.
 //

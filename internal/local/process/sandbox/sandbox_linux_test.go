@@ -10,17 +10,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
 func TestRunAndEnd(t *testing.T) {
 	for name, end := range map[string]struct {
 		by   func(*sandbox.Running) error
-		want deploy.Exit
+		want fact.Exit
 	}{
-		"terminated": {(*sandbox.Running).Terminate, deploy.Exit{}},
-		"killed":     {(*sandbox.Running).Kill, deploy.Exit{Code: 137, Signal: "SIGKILL"}},
+		"terminated": {(*sandbox.Running).Terminate, fact.Exit{}},
+		"killed":     {(*sandbox.Running).Kill, fact.Exit{Code: 137, Signal: "SIGKILL"}},
 	} {
 		for _, how := range []string{"plain", "init", "host pid", "copy"} {
 			t.Run(name+"/"+how, func(t *testing.T) {
@@ -67,29 +67,29 @@ func TestEnvironmentIsExact(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*sandbox.Spec)
-		want   deploy.Reason
+		want   fact.Reason
 	}{
-		"no command":       {func(s *sandbox.Spec) { s.Args = nil }, deploy.CommandNotFound},
-		"absolute":         {func(s *sandbox.Spec) { s.Args = []string{"/nothing"} }, deploy.CommandNotFound},
-		"on the path":      {func(s *sandbox.Spec) { s.Args = []string{"nothing"} }, deploy.CommandNotFound},
-		"not executable":   {func(s *sandbox.Spec) { s.Args = []string{"/not-executable"} }, deploy.CommandNotExecutable},
-		"a directory":      {func(s *sandbox.Spec) { s.Args = []string{"/tmp"} }, deploy.CommandNotExecutable},
-		"no program":       {func(s *sandbox.Spec) { s.Args = []string{"/bad-format"} }, deploy.ExecFormat},
-		"init, no command": {func(s *sandbox.Spec) { s.Init = true; s.Args = []string{"/nothing"} }, deploy.CommandNotFound},
-		"unknown user":     {func(s *sandbox.Spec) { s.User = "nobody-here" }, deploy.UserUnknown},
-		"unknown group":    {func(s *sandbox.Spec) { s.User = "app:nobody-here" }, deploy.UserUnknown},
+		"no command":       {func(s *sandbox.Spec) { s.Args = nil }, fact.CommandNotFound},
+		"absolute":         {func(s *sandbox.Spec) { s.Args = []string{"/nothing"} }, fact.CommandNotFound},
+		"on the path":      {func(s *sandbox.Spec) { s.Args = []string{"nothing"} }, fact.CommandNotFound},
+		"not executable":   {func(s *sandbox.Spec) { s.Args = []string{"/not-executable"} }, fact.CommandNotExecutable},
+		"a directory":      {func(s *sandbox.Spec) { s.Args = []string{"/tmp"} }, fact.CommandNotExecutable},
+		"no program":       {func(s *sandbox.Spec) { s.Args = []string{"/bad-format"} }, fact.ExecFormat},
+		"init, no command": {func(s *sandbox.Spec) { s.Init = true; s.Args = []string{"/nothing"} }, fact.CommandNotFound},
+		"unknown user":     {func(s *sandbox.Spec) { s.User = "nobody-here" }, fact.UserUnknown},
+		"unknown group":    {func(s *sandbox.Spec) { s.User = "app:nobody-here" }, fact.UserUnknown},
 		"missing mount": {func(s *sandbox.Spec) { s.Binds = []sandbox.Bind{{Source: "/no/such/place", Target: "/x"}} },
-			deploy.MountSourceMissing},
+			fact.MountSourceMissing},
 		"bad propagation": {func(s *sandbox.Spec) {
 			s.Binds = []sandbox.Bind{{Source: "/tmp", Target: "/x", Propagation: "sideways"}}
 		},
-			deploy.ConfigRefused},
+			fact.ConfigRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, "run")
 			c.change(&b.spec)
 			_, err := b.try()
-			var p *deploy.Problem
+			var p *fact.Problem
 			if !errors.As(err, &p) || p.Reason != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -160,8 +160,8 @@ func TestExec(t *testing.T) {
 			if err != nil || got.Code != -1 || !strings.Contains(got.Output, "running") {
 				t.Errorf("too slow: %+v, %v", got, err)
 			}
-			var p *deploy.Problem
-			if _, err = r.Exec(soon(t), []string{"/nothing"}, time.Second); !errors.As(err, &p) || p.Reason != deploy.CommandNotFound {
+			var p *fact.Problem
+			if _, err = r.Exec(soon(t), []string{"/nothing"}, time.Second); !errors.As(err, &p) || p.Reason != fact.CommandNotFound {
 				t.Errorf("no such command: %v", err)
 			}
 			if err := r.Kill(); err != nil {

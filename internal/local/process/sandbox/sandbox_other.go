@@ -7,15 +7,15 @@ import (
 	"os"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // Running is a process in its sandbox; there is none on this system.
 type Running struct{}
 
 func needsLinux() error {
-	return &deploy.Problem{
-		Reason:  deploy.Unavailable,
+	return &fact.Problem{
+		Reason:  fact.Unavailable,
 		Message: "the process runtime needs Linux: it is made of its namespaces",
 		Hint:    "use --runtime docker here",
 	}
@@ -43,7 +43,7 @@ func Remove(string) error { return needsLinux() }
 func (*Running) Process() Process { return Process{} }
 
 // Wait says that this system has no sandboxes.
-func (*Running) Wait(context.Context) (deploy.Exit, error) { return deploy.Exit{}, needsLinux() }
+func (*Running) Wait(context.Context) (fact.Exit, error) { return fact.Exit{}, needsLinux() }
 
 // Terminate says that this system has no sandboxes.
 func (*Running) Terminate() error { return needsLinux() }

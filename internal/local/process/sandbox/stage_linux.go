@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // stageName is what this program is called when it is run as a stage.
@@ -25,13 +25,13 @@ type request struct {
 
 // refusal is what a stage answers; nothing where it became the daemon.
 type refusal struct {
-	Reason  deploy.Reason
+	Reason  fact.Reason
 	Message string
 	Cause   string
 }
 
-// Stage does the work of a stage where this process was started as one. Its answer is then the process's exit code. It is
-// called before anything else in main.
+// Stage does the work of a stage where this process was started as one. Its answer is then the process's exit code.
+// Package stage calls it.
 func Stage() (code int, stage bool) {
 	if os.Args[0] != stageName {
 		return 0, false
@@ -142,7 +142,7 @@ func (b Bind) propagation() (uintptr, error) {
 		"slave": unix.MS_SLAVE, "rslave": unix.MS_SLAVE | unix.MS_REC,
 	}[b.Propagation]
 	if !known {
-		return 0, &deploy.Problem{Reason: deploy.ConfigRefused,
+		return 0, &fact.Problem{Reason: fact.ConfigRefused,
 			Message: fmt.Sprintf("the mount of %s has the propagation %q, which this runtime does not have", b.Source, b.Propagation)}
 	}
 	return flag, nil

@@ -12,12 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/owner"
 )
 
 // Start starts a process with its output going to two files. record is called when the process exists and has not begun
-// yet: it begins only once record has answered nil. A process that does not become what spec says is a *deploy.Problem.
+// yet: it begins only once record has answered nil. A process that does not become what spec says is a *fact.Problem.
 func Start(spec Spec, out, errs *os.File, record func(Process) error) (*Running, error) {
 	r, err := prepare(spec)
 	if err != nil {
@@ -46,7 +46,7 @@ func Start(spec Spec, out, errs *os.File, record func(Process) error) (*Running,
 // prepare checks what can be checked before there is a process, and makes what the daemon's data needs.
 func prepare(spec Spec) (request, error) {
 	if len(spec.Args) == 0 {
-		return request{}, &deploy.Problem{Reason: deploy.CommandNotFound,
+		return request{}, &fact.Problem{Reason: fact.CommandNotFound,
 			Message: fmt.Sprintf("cannot start %s: neither the manifest nor the image says what to run", spec.Name)}
 	}
 	a, err := lookUp(spec.Root, spec.User)
@@ -157,10 +157,10 @@ func await(parent *os.File, r request) error {
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return fmt.Errorf("cannot read the sandbox's answer: %w", err)
 	}
-	p := &deploy.Problem{Reason: said.Reason, Message: said.Message}
+	p := &fact.Problem{Reason: said.Reason, Message: said.Message}
 	if said.Cause != "" {
 		p.Err = errors.New(said.Cause)
-		if r.UserNS && said.Reason == deploy.ConfigRefused {
+		if r.UserNS && said.Reason == fact.ConfigRefused {
 			p.Hint = "user namespaces may be restricted on this machine: see alien explain TARGET_UNAVAILABLE"
 		}
 	}
@@ -174,13 +174,14 @@ func (r *Running) abandon() error {
 	return errors.Join(r.pidfd.Close(), r.group.remove())
 }
 
-// Check says whether sandboxes can be made here at all.
+// Check says whether sandboxes can be made here at all. It starts a program that is not there: that this is all the kernel
+// has to say means that there were namespaces to look for it in.
 func Check() error {
 	r := request{UserNS: !privileged()}
-	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{stageName}, Env: []string{}, Dir: "/", SysProcAttr: r.attributes()}
-	if err := cmd.Start(); err != nil {
-		return noNamespaces(err)
+	cmd := &exec.Cmd{Path: "/proc/self/exe/none", Args: []string{stageName}, Env: []string{}, Dir: "/", SysProcAttr: r.attributes()}
+	err := cmd.Start()
+	if errors.Is(err, unix.ENOTDIR) {
+		return nil
 	}
-	_ = cmd.Wait() // without a request it ends at once, with an error
-	return nil
+	return noNamespaces(err)
 }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // account is who a daemon runs as.
@@ -130,4 +130,4 @@ func number(text string) (int, error) {
 	return int(n), err
 }
 
-func unknownUser(name string) error { return deploy.Refused(deploy.UserUnknown, name) }
+func unknownUser(name string) error { return fact.Refused(fact.UserUnknown, name) }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -16,8 +16,8 @@ func (s *supervisor) restore(h home) *instance {
 	spec, st, err := h.load()
 	i := newInstance(s, h, spec, st)
 	if err != nil {
-		i.broken = &deploy.Problem{
-			Reason:  deploy.OperationFailed,
+		i.broken = &fact.Problem{
+			Reason:  fact.OperationFailed,
 			Message: "cannot read the record of an instance: " + err.Error(),
 			Hint:    "its process may run still; taking the daemon down ends it",
 		}
@@ -28,7 +28,7 @@ func (s *supervisor) restore(h home) *instance {
 		return i
 	}
 	if err := s.hub.claim(i.spec); err != nil {
-		i.broken = &deploy.Problem{Reason: deploy.OperationFailed, Message: err.Error()}
+		i.broken = &fact.Problem{Reason: fact.OperationFailed, Message: err.Error()}
 		return i
 	}
 	i.claimed = true
@@ -53,7 +53,7 @@ func (i *instance) revive() {
 	case errors.Is(err, sandbox.ErrGone):
 		i.missed(*p)
 	default: // it may run: to start another one could make two
-		i.broken = &deploy.Problem{Reason: deploy.OperationFailed, Message: "cannot take over " + i.spec.Sandbox.Name, Err: err}
+		i.broken = &fact.Problem{Reason: fact.OperationFailed, Message: "cannot take over " + i.spec.Sandbox.Name, Err: err}
 	}
 }
 
@@ -84,12 +84,12 @@ func (i *instance) readAgain(o *output) error {
 func (i *instance) missed(p sandbox.Process) {
 	now := time.Now()
 	i.state.Process = nil
-	i.state.Exit = &deploy.Exit{Code: -1, At: now}
+	i.state.Exit = &fact.Exit{Code: -1, At: now}
 	if i.log != nil {
 		i.log.mark("ended with %s", exitText(*i.state.Exit))
 	}
 	if err := sandbox.End(i.spec.Sandbox); err != nil { // what it started may have outlived it
-		i.broken = &deploy.Problem{Reason: deploy.OperationFailed, Message: fmt.Sprintf("cannot clean up after %s", i.spec.Sandbox.Name), Err: err}
+		i.broken = &fact.Problem{Reason: fact.OperationFailed, Message: fmt.Sprintf("cannot clean up after %s", i.spec.Sandbox.Name), Err: err}
 		return
 	}
 	if !i.state.Wanted {

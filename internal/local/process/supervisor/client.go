@@ -10,7 +10,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // Client talks to the supervisor of a directory. Every call is a connection of its own, so it is safe for use by several
@@ -32,7 +32,7 @@ func (c *Client) Create(ctx context.Context, s Spec, role string) error {
 }
 
 // Start starts an instance and wants it from now on. It returns when the instance has been started, not when it is ready.
-// A start that fails, with a *deploy.Problem, leaves the instance unwanted. While another instance of the same daemon is
+// A start that fails, with a *fact.Problem, leaves the instance unwanted. While another instance of the same daemon is
 // wanted or still runs, it is refused.
 func (c *Client) Start(ctx context.Context, id string) error {
 	return c.simple(ctx, request{Op: opStart, ID: id})
@@ -159,12 +159,12 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 
 // lost says that the supervisor went away during a call.
 func lost(err error) error {
-	var known *deploy.Problem
+	var known *fact.Problem
 	if errors.As(err, &known) {
 		return known
 	}
-	return &deploy.Problem{
-		Reason:  deploy.EngineUnreachable,
+	return &fact.Problem{
+		Reason:  fact.EngineUnreachable,
 		Message: "the connection to the process supervisor was lost",
 		Hint:    "run the command again: it starts the supervisor again, which takes over what runs",
 		Err:     err,

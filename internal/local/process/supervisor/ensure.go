@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // The files in a supervisor's directory.
@@ -64,13 +64,13 @@ func ensure(ctx context.Context, dir string) error {
 		default:
 			err = launch(ctx, dir)
 		}
-		var known *deploy.Problem
+		var known *fact.Problem
 		if errors.As(err, &known) {
 			return known
 		}
 		select {
 		case <-ctx.Done():
-			return &deploy.Problem{Reason: deploy.EngineUnreachable, Message: "the process supervisor does not come up in " + dir,
+			return &fact.Problem{Reason: fact.EngineUnreachable, Message: "the process supervisor does not come up in " + dir,
 				Hint: "read " + filepath.Join(dir, logName), Err: err}
 		case <-again.C:
 		}

@@ -10,24 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
+	_ "github.com/alienplatform/alien-go/internal/local/process/stage"
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
 // asUser tells a test binary that it was run again as an ordinary user, and where the test daemon is.
 const asUser = "SUPERVISOR_TEST_DAEMON"
-
-func TestMain(m *testing.M) {
-	if code, stage := sandbox.Stage(); stage {
-		os.Exit(code)
-	}
-	if code, stage := supervisor.Stage(); stage {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
-}
 
 // TestAsOrdinaryUser runs all other tests again as a user who is not root.
 func TestAsOrdinaryUser(t *testing.T) {
@@ -184,7 +175,7 @@ func (h *house) status(id string) supervisor.Status {
 			return s
 		}
 	}
-	return supervisor.Status{Observation: deploy.Observation{State: deploy.Gone}}
+	return supervisor.Status{Observation: fact.Observation{State: fact.Gone}}
 }
 
 // await watches until an instance is as wanted.
@@ -206,7 +197,7 @@ func (h *house) await(id, what string, as func(supervisor.Status) bool) supervis
 	return last
 }
 
-func (h *house) awaitState(id string, s deploy.State) supervisor.Status {
+func (h *house) awaitState(id string, s fact.State) supervisor.Status {
 	h.Helper()
 	return h.await(id, string(s), func(st supervisor.Status) bool { return st.Observation.State == s })
 }
@@ -215,7 +206,7 @@ func (h *house) awaitState(id string, s deploy.State) supervisor.Status {
 func (h *house) logged(id string) string {
 	h.Helper()
 	var out strings.Builder
-	for l, err := range supervisor.Logs(soon(h.T), h.dir, deploy.LogQuery{Instance: id, Tail: -1}) {
+	for l, err := range supervisor.Logs(soon(h.T), h.dir, fact.LogQuery{Instance: id, Tail: -1}) {
 		if err != nil {
 			h.Fatal(err)
 		}
@@ -228,7 +219,7 @@ func (h *house) logged(id string) string {
 func (h *house) said(id, text string) {
 	h.Helper()
 	var all strings.Builder
-	for l, err := range supervisor.Logs(soon(h.T), h.dir, deploy.LogQuery{Instance: id, Tail: -1, Follow: true}) {
+	for l, err := range supervisor.Logs(soon(h.T), h.dir, fact.LogQuery{Instance: id, Tail: -1, Follow: true}) {
 		if err != nil {
 			h.Fatal(err)
 		}

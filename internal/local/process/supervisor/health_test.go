@@ -4,25 +4,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 func TestChecks(t *testing.T) {
 	type check struct {
 		after  time.Duration // since the start
 		passed bool
-		want   deploy.Health
+		want   fact.Health
 	}
 	const s = time.Second
 	for name, c := range map[string]struct {
 		start  time.Duration
 		checks []check
 	}{
-		"passes at once":            {0, []check{{0, true, deploy.Healthy}}},
-		"quick failures are free":   {0, []check{{s / 10, false, deploy.Starting}, {s / 5, false, deploy.Starting}, {4 * s, false, deploy.Starting}, {4*s + 1, true, deploy.Healthy}}},
-		"unhealthy at the interval": {0, []check{{5 * s, false, deploy.Starting}, {6 * s, false, deploy.Starting}, {10 * s, false, deploy.Starting}, {15 * s, false, deploy.Unhealthy}}},
-		"a start period is free":    {10 * s, []check{{5 * s, false, deploy.Starting}, {14 * s, false, deploy.Starting}, {15 * s, false, deploy.Starting}, {20 * s, false, deploy.Starting}, {25 * s, false, deploy.Unhealthy}}},
-		"failures in a row":         {0, []check{{0, true, deploy.Healthy}, {1, false, deploy.Healthy}, {2, false, deploy.Healthy}, {3, true, deploy.Healthy}, {4, false, deploy.Healthy}, {5, false, deploy.Healthy}, {6, false, deploy.Unhealthy}, {7, true, deploy.Healthy}}},
+		"passes at once":            {0, []check{{0, true, fact.Healthy}}},
+		"quick failures are free":   {0, []check{{s / 10, false, fact.Starting}, {s / 5, false, fact.Starting}, {4 * s, false, fact.Starting}, {4*s + 1, true, fact.Healthy}}},
+		"unhealthy at the interval": {0, []check{{5 * s, false, fact.Starting}, {6 * s, false, fact.Starting}, {10 * s, false, fact.Starting}, {15 * s, false, fact.Unhealthy}}},
+		"a start period is free":    {10 * s, []check{{5 * s, false, fact.Starting}, {14 * s, false, fact.Starting}, {15 * s, false, fact.Starting}, {20 * s, false, fact.Starting}, {25 * s, false, fact.Unhealthy}}},
+		"failures in a row":         {0, []check{{0, true, fact.Healthy}, {1, false, fact.Healthy}, {2, false, fact.Healthy}, {3, true, fact.Healthy}, {4, false, fact.Healthy}, {5, false, fact.Healthy}, {6, false, fact.Unhealthy}, {7, true, fact.Healthy}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()

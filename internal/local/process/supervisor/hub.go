@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // hub knows the present status of every instance, tells of changes, and sees to it that of one daemon only one instance is
@@ -32,7 +32,7 @@ func (h *hub) claim(s Spec) error {
 	defer h.mu.Unlock()
 	key := daemonKey{s.Stack, s.Daemon}
 	if other, taken := h.owners[key]; taken && other != s.ID {
-		return &deploy.Problem{Reason: deploy.OperationFailed,
+		return &fact.Problem{Reason: fact.OperationFailed,
 			Message: fmt.Sprintf("cannot start %s: another instance of it, %s, has not been stopped", s.Sandbox.Name, other)}
 	}
 	h.owners[key] = s.ID
@@ -54,7 +54,7 @@ func (h *hub) tell(s Status) {
 	for w := range h.watchers {
 		w.add(Event{Status: s})
 	}
-	if s.Observation.State == deploy.Gone {
+	if s.Observation.State == fact.Gone {
 		delete(h.statuses, s.ID)
 	} else {
 		h.statuses[s.ID] = s

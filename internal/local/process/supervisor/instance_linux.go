@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -24,8 +24,8 @@ type instance struct {
 
 	// The rest is loop's own.
 	state    state
-	broken   *deploy.Problem // its files cannot be read: it can only be removed
-	claimed  bool            // it is the one of its daemon that may run
+	broken   *fact.Problem // its files cannot be read: it can only be removed
+	claimed  bool          // it is the one of its daemon that may run
 	gone     bool
 	running  *sandbox.Running
 	exits    chan ended
@@ -38,7 +38,7 @@ type instance struct {
 
 // ended is how a run ended.
 type ended struct {
-	exit deploy.Exit
+	exit fact.Exit
 	err  error
 }
 
@@ -145,7 +145,7 @@ func (i *instance) saveOr(undo func()) error {
 func (i *instance) wantStart() error {
 	switch {
 	case i.stopping != nil:
-		return &deploy.Problem{Reason: deploy.OperationFailed, Message: fmt.Sprintf("cannot start %s while it is being stopped", i.spec.Sandbox.Name)}
+		return &fact.Problem{Reason: fact.OperationFailed, Message: fmt.Sprintf("cannot start %s while it is being stopped", i.spec.Sandbox.Name)}
 	case i.running != nil:
 		return nil
 	}
@@ -334,7 +334,7 @@ func (*instance) complain(format string, args ...any) {
 }
 
 // exitText says an exit the way people do.
-func exitText(e deploy.Exit) string {
+func exitText(e fact.Exit) string {
 	switch {
 	case e.Code < 0:
 		return "an unknown code, while no supervisor was there"

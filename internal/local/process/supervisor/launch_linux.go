@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // stageName is what this program is called when it is run as the supervisor.
@@ -97,7 +97,7 @@ func openLog(dir string) (*os.File, error) {
 
 // stateProblem says why the state directory cannot be used.
 func stateProblem(dir string, err error) error {
-	p := &deploy.Problem{Reason: deploy.OperationFailed, Message: "cannot keep the state of daemons in " + dir, Err: err}
+	p := &fact.Problem{Reason: fact.OperationFailed, Message: "cannot keep the state of daemons in " + dir, Err: err}
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		p.Hint = "make room on that disk; what runs goes on"

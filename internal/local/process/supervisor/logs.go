@@ -16,22 +16,22 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // Logs gives the log of an instance in a supervisor's directory, the oldest line first. It needs no supervisor. With
 // q.Follow it goes on until ctx ends, and then still gives what was written before that, or until the instance is removed.
 // q.Instance is the instance's id.
-func Logs(ctx context.Context, dir string, q deploy.LogQuery) iter.Seq2[deploy.LogLine, error] {
-	return func(yield func(deploy.LogLine, error) bool) {
+func Logs(ctx context.Context, dir string, q fact.LogQuery) iter.Seq2[fact.LogLine, error] {
+	return func(yield func(fact.LogLine, error) bool) {
 		err := validID(q.Instance)
 		if err == nil {
 			r := &logReader{path: filepath.Join(dir, instancesDir, q.Instance, logFileName), q: q,
-				yield: func(l deploy.LogLine) bool { return yield(l, nil) }}
+				yield: func(l fact.LogLine) bool { return yield(l, nil) }}
 			err = r.read(ctx)
 		}
 		if err != nil && !errors.Is(err, errEnough) {
-			yield(deploy.LogLine{}, fmt.Errorf("cannot read the log of instance %s: %w", q.Instance, err))
+			yield(fact.LogLine{}, fmt.Errorf("cannot read the log of instance %s: %w", q.Instance, err))
 		}
 	}
 }
@@ -39,10 +39,10 @@ func Logs(ctx context.Context, dir string, q deploy.LogQuery) iter.Seq2[deploy.L
 // logReader reads one instance's log.
 type logReader struct {
 	path  string
-	q     deploy.LogQuery
-	yield func(deploy.LogLine) bool
-	begun map[string]deploy.LogLine // by stream: a line whose end has not come yet
-	tail  []deploy.LogLine          // instead of yielding: the last lines so far
+	q     fact.LogQuery
+	yield func(fact.LogLine) bool
+	begun map[string]fact.LogLine // by stream: a line whose end has not come yet
+	tail  []fact.LogLine          // instead of yielding: the last lines so far
 }
 
 func (r *logReader) read(ctx context.Context) error {
@@ -73,7 +73,7 @@ func (r *logReader) past() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.begun = map[string]deploy.LogLine{}
+	r.begun = map[string]fact.LogLine{}
 	for n, f := range files {
 		if err = r.rows(f); err != nil || n < len(files)-1 {
 			err = errors.Join(err, f.Close())
@@ -158,7 +158,7 @@ func (r *logReader) row(row []byte) bool {
 	stream := string(f[1])
 	line, begun := r.begun[stream]
 	if !begun {
-		line = deploy.LogLine{Time: at, Stream: stream}
+		line = fact.LogLine{Time: at, Stream: stream}
 	}
 	line.Text += string(f[3])
 	if string(f[2]) == "P" && len(line.Text) < longestLine {
@@ -176,7 +176,7 @@ func (r *logReader) row(row []byte) bool {
 const longestLine = 1 << 20
 
 // line yields a line, or keeps it as one of the last.
-func (r *logReader) line(l deploy.LogLine) bool {
+func (r *logReader) line(l fact.LogLine) bool {
 	if r.q.Tail < 0 {
 		return r.yield(l)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // logOf gives an instance's log in a directory of its own.
@@ -29,7 +29,7 @@ func logOf(t *testing.T, size int64) (dir string, l *logFile) {
 	return dir, l
 }
 
-func texts(t *testing.T, dir string, q deploy.LogQuery) []string {
+func texts(t *testing.T, dir string, q fact.LogQuery) []string {
 	t.Helper()
 	var out []string
 	q.Instance = "id"
@@ -49,19 +49,19 @@ func TestLogLines(t *testing.T) {
 	l.pump(stderr, strings.NewReader("oops\n"))
 	l.mark("exited with %s", "code 1")
 	want := []string{"stdout one", "stdout ", "stdout two words", "stdout " + long, "stdout no newline", "stderr oops", "marker exited with code 1"}
-	if got := texts(t, dir, deploy.LogQuery{Tail: -1}); strings.Join(got, "|") != strings.Join(want, "|") {
+	if got := texts(t, dir, fact.LogQuery{Tail: -1}); strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("all: %.300q", got)
 	}
-	if got := texts(t, dir, deploy.LogQuery{Tail: 2}); strings.Join(got, "|") != "stderr oops|marker exited with code 1" {
+	if got := texts(t, dir, fact.LogQuery{Tail: 2}); strings.Join(got, "|") != "stderr oops|marker exited with code 1" {
 		t.Errorf("tail: %q", got)
 	}
-	if got := texts(t, dir, deploy.LogQuery{Tail: 0}); len(got) != 0 {
+	if got := texts(t, dir, fact.LogQuery{Tail: 0}); len(got) != 0 {
 		t.Errorf("tail 0: %q", got)
 	}
-	if got := texts(t, dir, deploy.LogQuery{Tail: -1, Since: time.Now().Add(time.Hour)}); len(got) != 0 {
+	if got := texts(t, dir, fact.LogQuery{Tail: -1, Since: time.Now().Add(time.Hour)}); len(got) != 0 {
 		t.Errorf("since later: %q", got)
 	}
-	if got := texts(t, dir, deploy.LogQuery{Tail: -1, Until: time.Now().Add(-time.Hour)}); len(got) != 0 {
+	if got := texts(t, dir, fact.LogQuery{Tail: -1, Until: time.Now().Add(-time.Hour)}); len(got) != 0 {
 		t.Errorf("until before: %q", got)
 	}
 }
@@ -74,7 +74,7 @@ func TestLogRotates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := texts(t, dir, deploy.LogQuery{Tail: -1})
+	got := texts(t, dir, fact.LogQuery{Tail: -1})
 	if len(got) < 20 || got[len(got)-1] != "stdout 499" {
 		t.Fatalf("%d lines, the last %q", len(got), got[len(got)-1])
 	}
@@ -111,7 +111,7 @@ func TestLogFollow(t *testing.T) {
 		cancel()
 	}()
 	n := 0
-	for line, err := range Logs(ctx, dir, deploy.LogQuery{Tail: -1, Follow: true, Instance: "id"}) {
+	for line, err := range Logs(ctx, dir, fact.LogQuery{Tail: -1, Follow: true, Instance: "id"}) {
 		if err != nil {
 			t.Fatal(err)
 		}

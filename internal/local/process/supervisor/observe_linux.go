@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -25,8 +25,8 @@ func (i *instance) tell() {
 }
 
 // observe is the instance in the words that every platform shares.
-func (i *instance) observe() deploy.Observation {
-	o := deploy.Observation{
+func (i *instance) observe() fact.Observation {
+	o := fact.Observation{
 		Daemon: i.spec.Daemon, Instance: i.spec.ID, State: i.stage(), StartedAt: i.state.Started, Restarts: i.state.Restarts,
 		LastExit: i.state.Exit, ByHand: i.state.ByHand && !i.state.Wanted, Problem: i.state.Trouble.told(),
 	}
@@ -34,37 +34,37 @@ func (i *instance) observe() deploy.Observation {
 		o.Problem = troubleOf(i.broken).told()
 	}
 	switch o.State {
-	case deploy.Running:
+	case fact.Running:
 		o.Problem = nil
 		if i.checks != nil {
 			o.Health, o.Probe = i.checks.health, i.last
 		}
-	case deploy.BackOff:
+	case fact.BackOff:
 		o.NextStart = i.state.Next
 	}
 	return o
 }
 
 // stage is where the instance is in its life.
-func (i *instance) stage() deploy.State {
+func (i *instance) stage() fact.State {
 	switch {
 	case i.gone:
-		return deploy.Gone
+		return fact.Gone
 	case i.running != nil:
-		return deploy.Running
+		return fact.Running
 	case i.state.Wanted && i.broken == nil:
-		return deploy.BackOff
+		return fact.BackOff
 	case i.state.Started.IsZero():
-		return deploy.Created
+		return fact.Created
 	}
-	return deploy.Stopped
+	return fact.Stopped
 }
 
 // probing is an instance's health checking.
 type probing struct {
 	checks   *checks // nil where there is none, or nothing runs
 	check    *time.Timer
-	last     *deploy.Probe
+	last     *fact.Probe
 	outcomes chan outcome // holds one: there is one check at a time
 	asked    bool         // one is on its way
 }
@@ -72,7 +72,7 @@ type probing struct {
 // outcome is how a check of a run ended.
 type outcome struct {
 	of    *sandbox.Running
-	probe deploy.Probe
+	probe fact.Probe
 	void  bool // it says nothing
 }
 
@@ -109,9 +109,9 @@ func (i *instance) probe(ctx context.Context) {
 }
 
 // runCheck runs a check once. One that cannot be run has failed, unless there is nothing any more to run it in.
-func runCheck(ctx context.Context, running *sandbox.Running, h Health) (deploy.Probe, bool) {
+func runCheck(ctx context.Context, running *sandbox.Running, h Health) (fact.Probe, bool) {
 	got, err := running.Exec(ctx, h.Command, h.Timeout)
-	p := deploy.Probe{Code: got.Code, Output: got.Output, At: time.Now()}
+	p := fact.Probe{Code: got.Code, Output: got.Output, At: time.Now()}
 	if err != nil {
 		p.Code, p.Output = -1, err.Error()
 	}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // protocol is the version of what goes over the socket and of the state files. A supervisor of another version makes way
@@ -49,10 +49,10 @@ type response struct {
 
 // trouble is an error on its way over the socket, or into a file.
 type trouble struct {
-	Reason  deploy.Reason `json:"reason"`
-	Message string        `json:"message"`
-	Hint    string        `json:"hint,omitempty"`
-	Cause   string        `json:"cause,omitempty"`
+	Reason  fact.Reason `json:"reason"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint,omitempty"`
+	Cause   string      `json:"cause,omitempty"`
 }
 
 // troubleOf makes an error portable; nil of none.
@@ -60,9 +60,9 @@ func troubleOf(err error) *trouble {
 	if err == nil {
 		return nil
 	}
-	var p *deploy.Problem
+	var p *fact.Problem
 	if !errors.As(err, &p) {
-		return &trouble{Reason: deploy.OperationFailed, Message: err.Error()}
+		return &trouble{Reason: fact.OperationFailed, Message: err.Error()}
 	}
 	t := &trouble{Reason: p.Reason, Message: p.Message, Hint: p.Hint}
 	if p.Err != nil {
@@ -72,11 +72,11 @@ func troubleOf(err error) *trouble {
 }
 
 // problem is the error again; nil of none.
-func (t *trouble) problem() *deploy.Problem {
+func (t *trouble) problem() *fact.Problem {
 	if t == nil {
 		return nil
 	}
-	p := &deploy.Problem{Reason: t.Reason, Message: t.Message, Hint: t.Hint}
+	p := &fact.Problem{Reason: t.Reason, Message: t.Message, Hint: t.Hint}
 	if t.Cause != "" {
 		p.Err = errors.New(t.Cause)
 	}
@@ -84,7 +84,7 @@ func (t *trouble) problem() *deploy.Problem {
 }
 
 // told is the problem for an Observation that goes over the socket: an error inside it would not arrive.
-func (t *trouble) told() *deploy.Problem {
+func (t *trouble) told() *fact.Problem {
 	p := t.problem()
 	if p != nil && p.Err != nil {
 		p.Message, p.Err = p.Error(), nil

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
@@ -30,17 +30,17 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	h.open()
 	after := h.status(id)
-	if after.PID != before.PID || after.Observation.Restarts != 0 || after.Observation.State != deploy.Running ||
+	if after.PID != before.PID || after.Observation.Restarts != 0 || after.Observation.State != fact.Running ||
 		!after.Observation.StartedAt.Equal(before.Observation.StartedAt) {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
-	h.await(id, "health", func(s supervisor.Status) bool { return s.Observation.Health == deploy.Healthy })
+	h.await(id, "health", func(s supervisor.Status) bool { return s.Observation.Health == fact.Healthy })
 	h.wholeTicks(id)
 	if err := syscall.Kill(after.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	again := h.await(id, "the next run", func(s supervisor.Status) bool {
-		return s.Observation.State == deploy.Running && s.PID != before.PID && s.PID != 0
+		return s.Observation.State == fact.Running && s.PID != before.PID && s.PID != 0
 	})
 	if e := again.Observation.LastExit; e.Code != -1 || again.Observation.Restarts != 1 {
 		t.Errorf("after the end of an adopted one: %+v, %+v", again, e)
@@ -80,7 +80,7 @@ func TestDiedUnseen(t *testing.T) {
 	}
 	waitFor(soon(t), t, "its death", func() bool { return len(h.processes()) == 1 })
 	h.open()
-	after := h.awaitState(id, deploy.Running)
+	after := h.awaitState(id, fact.Running)
 	if after.Observation.Restarts != 1 || after.Observation.LastExit.Code != -1 {
 		t.Errorf("after: %+v", after.Observation)
 	}
@@ -108,8 +108,8 @@ func TestStopIsNotForgotten(t *testing.T) {
 	h.said(slow, "ignoring")
 	h.killSupervisor()
 	h.open()
-	h.awaitState(slow, deploy.Stopped)
-	if got := h.status(stopped); got.Wanted || got.Observation.State != deploy.Stopped || !got.Observation.ByHand {
+	h.awaitState(slow, fact.Stopped)
+	if got := h.status(stopped); got.Wanted || got.Observation.State != fact.Stopped || !got.Observation.ByHand {
 		t.Errorf("stopped before: %+v", got)
 	}
 	if left := h.processes(); len(left) != 0 {
@@ -135,7 +135,7 @@ func TestReboot(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.open()
-	got := h.awaitState(id, deploy.Running)
+	got := h.awaitState(id, fact.Running)
 	if got.PID == pid || got.Observation.LastExit.Code != -1 {
 		t.Errorf("after the reboot: %+v", got)
 	}
@@ -177,7 +177,7 @@ func TestTornFiles(t *testing.T) {
 			if err := h.Start(soon(t), torn); err == nil {
 				t.Error("it was started")
 			}
-			if got := h.status(whole); got.Observation.State != deploy.Running || got.Observation.Restarts != 0 {
+			if got := h.status(whole); got.Observation.State != fact.Running || got.Observation.Restarts != 0 {
 				t.Errorf("the other one: %+v", got)
 			}
 			if len(h.processes()) != 2 {
@@ -225,7 +225,7 @@ func TestUnusableDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := supervisor.EnsureRunning(soon(t), filepath.Join(dir, "state"))
-	var p *deploy.Problem
+	var p *fact.Problem
 	if !errors.As(err, &p) || !strings.Contains(p.Message, dir) {
 		t.Errorf("got %v", err)
 	}
@@ -361,7 +361,7 @@ func (h *house) eachOnce(daemons []string) {
 		h.Errorf("at the end there are %d instances and %d processes of %d daemons", len(all), len(h.processes()), len(daemons))
 	}
 	for _, s := range all {
-		if s.Observation.State != deploy.Running {
+		if s.Observation.State != fact.Running {
 			h.Errorf("%s: %+v", s.Daemon, s.Observation)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
 // supervisor is the process that keeps a directory's instances.
@@ -45,19 +45,26 @@ const (
 )
 
 // Stage does the work of the supervisor where this process was started as one. Its answer is then the process's exit code.
-// It is called before anything else in main.
+// Package stage calls it, on the process's first thread: the work is done on others, between which Go changes at less cost.
 func Stage() (code int, stage bool) {
 	if os.Args[0] != stageName || len(os.Args) != 2 {
 		return 0, false
 	}
 	unix.CloseOnExec(3)
-	ready := os.NewFile(3, "ready")
-	if err := serve(os.Args[1], ready); err != nil {
-		_ = json.NewEncoder(ready).Encode(response{Problem: troubleOf(err)}) // nobody listens later
-		fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.RFC3339), err)
-		return 1, true
+	served := make(chan int)
+	go func() { served <- serveAt(os.Args[1], os.NewFile(3, "ready")) }()
+	return <-served, true
+}
+
+// serveAt is serve, and gives the process's exit code.
+func serveAt(dir string, ready *os.File) int {
+	err := serve(dir, ready)
+	if err == nil {
+		return 0
 	}
-	return 0, true
+	_ = json.NewEncoder(ready).Encode(response{Problem: troubleOf(err)}) // nobody listens later
+	fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.RFC3339), err)
+	return 1
 }
 
 // serve is a supervisor's life. Where another one has the directory it ends at once.
@@ -229,7 +236,7 @@ func allowed(conn net.Conn) error {
 		return asked
 	}
 	if int(who.Uid) != os.Geteuid() && who.Uid != 0 {
-		return &deploy.Problem{Reason: deploy.EngineDenied, Message: "this process supervisor belongs to another user"}
+		return &fact.Problem{Reason: fact.EngineDenied, Message: "this process supervisor belongs to another user"}
 	}
 	return nil
 }
@@ -253,7 +260,7 @@ func (s *supervisor) answer(ctx context.Context, r request) (response, error) {
 		if r.Op == opRemove {
 			return response{}, nil
 		}
-		return response{}, &deploy.Problem{Reason: deploy.NotFound, Message: "there is no instance " + r.ID}
+		return response{}, &fact.Problem{Reason: fact.NotFound, Message: "there is no instance " + r.ID}
 	}
 	return response{}, i.ask(ctx, r)
 }
@@ -267,7 +274,7 @@ func (i *instance) ask(ctx context.Context, r request) error {
 		if r.Op == opRemove {
 			return nil
 		}
-		return &deploy.Problem{Reason: deploy.NotFound, Message: "there is no instance " + r.ID + " any more"}
+		return &fact.Problem{Reason: fact.NotFound, Message: "there is no instance " + r.ID + " any more"}
 	case <-ctx.Done():
 		return errEnding
 	}
@@ -280,7 +287,7 @@ func (i *instance) ask(ctx context.Context, r request) error {
 }
 
 // errEnding is what clients hear whose request was not done before the supervisor ended.
-var errEnding = &deploy.Problem{Reason: deploy.EngineUnreachable, Message: "the process supervisor is ending", Hint: "run the command again"}
+var errEnding = &fact.Problem{Reason: fact.EngineUnreachable, Message: "the process supervisor is ending", Hint: "run the command again"}
 
 func (s *supervisor) instance(id string) *instance {
 	s.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -28,11 +28,11 @@ type state struct {
 	ByHand  bool             `json:"byHand,omitempty"`
 	Process *sandbox.Process `json:"process,omitempty"` // that runs, or was about to
 	// Started and Exit are of the last run; Restarts counts runs after the first since the instance was wanted.
-	Started  time.Time    `json:"started,omitzero"`
-	Exit     *deploy.Exit `json:"exit,omitempty"`
-	Restarts int          `json:"restarts,omitempty"`
-	Next     time.Time    `json:"next,omitzero"`
-	Trouble  *trouble     `json:"trouble,omitempty"` // why the last start failed
+	Started  time.Time  `json:"started,omitzero"`
+	Exit     *fact.Exit `json:"exit,omitempty"`
+	Restarts int        `json:"restarts,omitempty"`
+	Next     time.Time  `json:"next,omitzero"`
+	Trouble  *trouble   `json:"trouble,omitempty"` // why the last start failed
 	backoff
 }
 

@@ -22,7 +22,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
 
@@ -59,7 +59,7 @@ type Status struct {
 	Wanted bool            `json:"wanted"`          // it is started again when it exits
 	PID    int             `json:"pid,omitempty"`   // of its first process, while it runs
 	// Observation is the same in the words that every platform shares; Instance is the ID. It is Gone when it was removed.
-	Observation deploy.Observation `json:"observation"`
+	Observation fact.Observation `json:"observation"`
 }
 
 // Event is what Watch tells. After the state of every instance as it was when the watch began, one event says Synced and
@@ -90,8 +90,8 @@ func Dir(lookupEnv func(string) (string, bool)) (string, error) {
 	}
 	home, _ := lookupEnv("HOME")
 	if !filepath.IsAbs(home) {
-		return "", &deploy.Problem{
-			Reason:  deploy.Unavailable,
+		return "", &fact.Problem{
+			Reason:  fact.Unavailable,
 			Message: "the process runtime does not know where to keep its state",
 			Hint:    "set HOME or XDG_STATE_HOME to a directory",
 		}

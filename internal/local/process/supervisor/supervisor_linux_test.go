@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
 
@@ -21,7 +21,7 @@ func TestLifeOfAnInstance(t *testing.T) {
 	if err := h.Create(soon(t), s, "next"); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.status(s.ID); got.Observation.State != deploy.Created || got.Role != "next" || got.Wanted || string(got.Record) != `{"hash":"abc"}` {
+	if got := h.status(s.ID); got.Observation.State != fact.Created || got.Role != "next" || got.Wanted || string(got.Record) != `{"hash":"abc"}` {
 		t.Errorf("created: %+v", got)
 	}
 	if err := h.Assign(soon(t), s.ID, "current"); err != nil {
@@ -31,7 +31,7 @@ func TestLifeOfAnInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := h.status(s.ID)
-	if got.Observation.State != deploy.Running || got.Role != "current" || !got.Wanted || got.PID == 0 || got.Observation.StartedAt.IsZero() {
+	if got.Observation.State != fact.Running || got.Role != "current" || !got.Wanted || got.PID == 0 || got.Observation.StartedAt.IsZero() {
 		t.Errorf("started: %+v", got)
 	}
 	h.said(s.ID, "running")
@@ -39,7 +39,7 @@ func TestLifeOfAnInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	got = h.status(s.ID)
-	if got.Observation.State != deploy.Stopped || !got.Observation.ByHand || got.Wanted || got.Observation.LastExit.Code != 0 {
+	if got.Observation.State != fact.Stopped || !got.Observation.ByHand || got.Wanted || got.Observation.LastExit.Code != 0 {
 		t.Errorf("stopped: %+v", got)
 	}
 	if want := "stdout: running\nstdout: stopping: terminated\nmarker: exited with code 0\n"; h.logged(s.ID) != want {
@@ -51,7 +51,7 @@ func TestLifeOfAnInstance(t *testing.T) {
 	if err := h.Remove(soon(t), s.ID, supervisor.StopOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.status(s.ID); got.Observation.State != deploy.Gone {
+	if got := h.status(s.ID); got.Observation.State != fact.Gone {
 		t.Errorf("removed: %+v", got)
 	}
 	if err := h.Remove(soon(t), s.ID, supervisor.StopOptions{}); err != nil {
@@ -64,7 +64,7 @@ func TestCrashes(t *testing.T) {
 	h := newHouse(t)
 	id := h.up(h.spec("api", "crash-until", "3", "/tmp/count"))
 	got := h.await(id, "the fourth run", func(s supervisor.Status) bool {
-		return s.Observation.State == deploy.Running && s.Observation.Restarts == 3
+		return s.Observation.State == fact.Running && s.Observation.Restarts == 3
 	})
 	if e := got.Observation.LastExit; e == nil || e.Code != 1 {
 		t.Errorf("last exit: %+v", e)
@@ -77,11 +77,11 @@ func TestCrashes(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	back := h.awaitState(id, deploy.BackOff)
+	back := h.awaitState(id, fact.BackOff)
 	if e := back.Observation.LastExit; e.Signal != "SIGKILL" || e.Code != 137 || e.OOM || back.Observation.NextStart.Before(e.At) {
 		t.Errorf("back-off: %+v, %+v", back, e)
 	}
-	again := h.awaitState(id, deploy.Running)
+	again := h.awaitState(id, fact.Running)
 	if !again.Observation.StartedAt.After(first.Observation.StartedAt) || again.Observation.Restarts != 4 {
 		t.Errorf("again: %+v", again)
 	}
@@ -96,12 +96,12 @@ func TestStartThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := h.Start(soon(t), s.ID)
-	var p *deploy.Problem
-	if !errors.As(err, &p) || p.Reason != deploy.CommandNotFound {
+	var p *fact.Problem
+	if !errors.As(err, &p) || p.Reason != fact.CommandNotFound {
 		t.Errorf("start: %v", err)
 	}
 	got := h.status(s.ID)
-	if got.Wanted || got.Observation.State != deploy.Created || got.Observation.Problem == nil || got.Observation.Problem.Reason != deploy.CommandNotFound {
+	if got.Wanted || got.Observation.State != fact.Created || got.Observation.Problem == nil || got.Observation.Problem.Reason != fact.CommandNotFound {
 		t.Errorf("afterwards: %+v", got)
 	}
 	h.up(h.spec("api", "run")) // nothing is in its way
@@ -200,7 +200,7 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := h.status(id)
-	if after.PID == before.PID || after.Observation.State != deploy.Running || after.Observation.Restarts != 0 || !after.Wanted {
+	if after.PID == before.PID || after.Observation.State != fact.Running || after.Observation.Restarts != 0 || !after.Wanted {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 }
@@ -212,16 +212,16 @@ func TestHealth(t *testing.T) {
 	s.Health = &supervisor.Health{Command: []string{"/daemon", "health", "/tmp/ready"}, Interval: time.Hour, Timeout: 5 * time.Second, Threshold: 3}
 	id := h.up(s)
 	bad := h.await(id, "a failed check", func(s supervisor.Status) bool { return s.Observation.Probe != nil })
-	if o := bad.Observation; o.Health != deploy.Starting || o.Probe.Code != 1 || !strings.Contains(o.Probe.Output, "not ready") {
+	if o := bad.Observation; o.Health != fact.Starting || o.Probe.Code != 1 || !strings.Contains(o.Probe.Output, "not ready") {
 		t.Errorf("while it starts: %+v", o)
 	}
-	h.await(id, "health", func(s supervisor.Status) bool { return s.Observation.Health == deploy.Healthy })
+	h.await(id, "health", func(s supervisor.Status) bool { return s.Observation.Health == fact.Healthy })
 
 	s = h.spec("sick", "unhealthy-after", "100ms", "/tmp/ready")
 	s.Health = &supervisor.Health{Command: []string{"/daemon", "health", "/tmp/ready"}, Interval: 50 * time.Millisecond, Timeout: 5 * time.Second, Threshold: 2}
 	id = h.up(s)
-	sick := h.await(id, "sickness", func(s supervisor.Status) bool { return s.Observation.Health == deploy.Unhealthy })
-	if sick.Observation.State != deploy.Running || sick.Observation.Restarts != 0 {
+	sick := h.await(id, "sickness", func(s supervisor.Status) bool { return s.Observation.Health == fact.Unhealthy })
+	if sick.Observation.State != fact.Running || sick.Observation.Restarts != 0 {
 		t.Errorf("sick: %+v", sick)
 	}
 }

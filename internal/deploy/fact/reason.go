@@ -1,9 +1,9 @@
-package deploy
+package fact
 
 // Reason is a stable code for why something could not be done. The codes are the same on every platform.
 type Reason string
 
-// The reasons. Reasons explains each; a test holds the two together.
+// The reasons. deploy.Reasons explains each; a test holds the two together.
 const (
 	ImageNotFound       Reason = "IMAGE_NOT_FOUND"
 	ImageDenied         Reason = "IMAGE_DENIED"
@@ -48,3 +48,14 @@ const (
 	OperationFailed    Reason = "OPERATION_FAILED"   // the platform could not do it, for a cause without a code of its own
 	Unavailable        Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
 )
+
+// Operational says that a reason is about the target or the run itself, and tells nothing of the daemon: such a failure
+// is one of an operation, not of a daemon's start.
+func (r Reason) Operational() bool {
+	switch r {
+	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, Unavailable,
+		CredentialsRefused, NamespaceMissing:
+		return true
+	}
+	return false
+}
