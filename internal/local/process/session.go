@@ -44,6 +44,7 @@ func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOpt
 	if err := checkName(stack); err != nil {
 		return nil, err
 	}
+	go func() { _, _ = p.supervisor(ctx) }() // comes up meanwhile; who needs it then hears what kept it from it
 	if err := sandbox.Check(); err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (i *instance) missed(p sandbox.Process) {
 	}
 	if !i.state.Wanted {
 		i.release()
-		_ = i.home.save(i.state) // the record that remains says the same to who can read what runs
+		_ = i.save() // the record that remains says the same to who can read what runs
 		return
 	}
 	i.retreat(now.Sub(p.At))
@@ -109,5 +109,10 @@ func (s *supervisor) restoreAll(ctx context.Context) error {
 	for _, h := range all {
 		s.run(ctx, s.restore(h))
 	}
+	s.wait.Go(func() { // the one before may have been killed before it had done it
+		for _, h := range all {
+			_ = h.settle() // a damaged one is told as such
+		}
+	})
 	return nil
 }

@@ -62,7 +62,9 @@ func ensure(ctx context.Context, dir string) error {
 		case err == nil:
 			err = quit(conn)
 		default:
-			err = launch(ctx, dir)
+			if err = launch(ctx, dir); err == nil {
+				return nil
+			}
 		}
 		var known *fact.Problem
 		if errors.As(err, &known) {

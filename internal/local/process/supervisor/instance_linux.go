@@ -24,6 +24,7 @@ type instance struct {
 
 	// The rest is loop's own.
 	state    state
+	fresh    bool          // it was never started: nothing of it is on the disk for sure
 	broken   *fact.Problem // its files cannot be read: it can only be removed
 	claimed  bool          // it is the one of its daemon that may run
 	gone     bool
@@ -133,12 +134,20 @@ func (i *instance) obey(c command) {
 
 // saveOr records the state, and takes a change back that could not be recorded.
 func (i *instance) saveOr(undo func()) error {
-	err := i.home.save(i.state)
+	err := i.save()
 	if err != nil {
 		undo()
 		return stateProblem(i.dir, err)
 	}
 	return nil
+}
+
+// save records the state.
+func (i *instance) save() error {
+	if i.fresh {
+		return i.home.note(i.state)
+	}
+	return i.home.save(i.state)
 }
 
 // wantStart starts an instance that does not run and wants it from now on.
@@ -162,7 +171,7 @@ func (i *instance) wantStart() error {
 		before.Wanted, before.Process, before.Next = false, nil, time.Time{}
 		i.state = before
 		i.release()
-		err = errors.Join(err, i.home.save(i.state))
+		err = errors.Join(err, i.save())
 	}
 	return err
 }
@@ -175,7 +184,8 @@ func (i *instance) release() {
 	}
 }
 
-// start starts a run. The state that says so is recorded before the process begins.
+// start starts a run. The state that says so is recorded before the process begins; a fresh instance is brought onto the
+// disk while its root file system is built, and before anybody is told that it was started.
 func (i *instance) start() error {
 	if err := i.openLog(); err != nil {
 		return stateProblem(i.dir, err)
@@ -184,13 +194,23 @@ func (i *instance) start() error {
 	if err != nil {
 		return stateProblem(i.dir, err)
 	}
+	settled := make(chan error, 1)
 	i.gate <- struct{}{}
 	i.running, err = sandbox.Start(i.spec.Sandbox, out.stdout, out.stderr, func(p sandbox.Process) error {
 		before := i.state
 		i.state.Process, i.state.Started, i.state.Next, i.state.Trouble = &p, p.At, time.Time{}, nil
-		return i.saveOr(func() { i.state = before })
+		err := i.saveOr(func() { i.state = before })
+		if err == nil && i.fresh {
+			go func() { settled <- i.home.settle() }()
+		} else {
+			settled <- nil
+		}
+		return err
 	})
 	<-i.gate
+	if err == nil {
+		err = i.confirm(<-settled)
+	}
 	if err := errors.Join(err, out.closeEnds()); err != nil {
 		out.drained()
 		i.running, i.state.Process = nil, nil
@@ -198,6 +218,17 @@ func (i *instance) start() error {
 	}
 	i.follow(out)
 	return nil
+}
+
+// confirm ends a first run that would not be known any more after a loss of power.
+func (i *instance) confirm(settled error) error {
+	if settled == nil {
+		i.fresh = false
+		return nil
+	}
+	killed := i.running.Kill()
+	_, waited := i.running.Wait(context.Background())
+	return errors.Join(stateProblem(i.dir, settled), killed, waited)
 }
 
 // follow waits for the end of the present run, and begins to check its health.
@@ -227,7 +258,7 @@ func (i *instance) ended(e ended) {
 		i.release()
 		// The process's end is on the disk before anything follows; where it cannot be, the record says of a process
 		// that is gone that it runs, and who reads it finds out.
-		_ = i.home.save(i.state)
+		_ = i.save()
 		err := s.then(i)
 		for _, r := range s.replies {
 			i.reply(r, err)
@@ -242,7 +273,7 @@ func (i *instance) retreat(ran time.Duration) {
 	delay := i.state.exited(ran, rand.Float64())
 	i.state.Next = time.Now().Add(delay)
 	i.again.Reset(delay)
-	_ = i.home.save(i.state) // where that fails the restart does too, and says so
+	_ = i.save() // where that fails the restart does too, and says so
 }
 
 // startAgain starts a run after another one.

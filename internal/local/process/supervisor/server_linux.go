@@ -308,7 +308,9 @@ func (s *supervisor) create(ctx context.Context, r request) error {
 	if err != nil {
 		return stateProblem(s.dir, err)
 	}
-	s.run(ctx, newInstance(s, h, *r.Spec, st))
+	i := newInstance(s, h, *r.Spec, st)
+	i.fresh = true
+	s.run(ctx, i)
 	return nil
 }
 

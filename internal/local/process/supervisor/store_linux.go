@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
@@ -39,26 +41,43 @@ type state struct {
 // home is an instance's directory.
 type home string
 
-// makeHome makes the directory of a new instance. Without a spec in it, it is as good as not there.
+// makeHome makes the directory of a new instance. Without a spec in it, it is as good as not there. It outlives this
+// process, but a loss of power only once it was settled.
 func makeHome(dir string, s Spec, st state) (home, error) {
 	h := home(filepath.Join(dir, instancesDir, s.ID))
 	if err := os.Mkdir(string(h), 0o700); err != nil {
 		return h, err
 	}
-	err := h.save(st)
+	err := h.note(st)
 	if err == nil {
-		err = writeFile(h.path(whoseName), daemonKey{s.Stack, s.Daemon})
+		err = writeFile(h.path(whoseName), daemonKey{s.Stack, s.Daemon}, false)
 	}
 	if err == nil {
-		err = writeFile(h.path(specName), document{Version: protocol, Spec: &s})
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(string(h)))
+		err = writeFile(h.path(specName), document{Version: protocol, Spec: &s}, false)
 	}
 	if err != nil {
 		return h, errors.Join(err, h.remove())
 	}
 	return h, nil
+}
+
+// settle brings a new instance's directory onto the disk, all at once: one wait and not one for each of its files.
+func (h home) settle() error {
+	var files []*os.File
+	var errs []error
+	for _, name := range []string{specName, whoseName, stateName} {
+		f, err := os.Open(h.path(name))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		files = append(files, f)
+		_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // only begins; not every file system can
+	}
+	for _, f := range files {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	return errors.Join(append(errs, syncDir(string(h)), syncDir(filepath.Dir(string(h))))...)
 }
 
 // document is a spec's file.
@@ -69,9 +88,16 @@ type document struct {
 
 func (h home) path(name string) string { return filepath.Join(string(h), name) }
 
+// save records the state, on the disk.
 func (h home) save(st state) error {
 	st.Version = protocol
-	return writeFile(h.path(stateName), st)
+	return writeFile(h.path(stateName), st, true)
+}
+
+// note records the state of an instance that will be settled.
+func (h home) note(st state) error {
+	st.Version = protocol
+	return writeFile(h.path(stateName), st, false)
 }
 
 // load reads what is recorded. Neither file is ever changed in place: one that cannot be read was damaged from outside.
@@ -147,8 +173,8 @@ func readFile(path string, into any) error {
 	return nil
 }
 
-// writeFile puts a file in the place of another one, whole, and on the disk.
-func writeFile(path string, content any) error {
+// writeFile puts a file in the place of another one, whole; where it is to be safe, also on the disk.
+func writeFile(path string, content any, safe bool) error {
 	b, err := json.Marshal(content)
 	if err != nil {
 		return err
@@ -158,7 +184,7 @@ func writeFile(path string, content any) error {
 		return err
 	}
 	_, err = f.Write(append(b, '\n'))
-	if err == nil {
+	if err == nil && safe {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
@@ -167,6 +193,9 @@ func writeFile(path string, content any) error {
 	if err != nil {
 		_ = os.Remove(f.Name()) // the error above says more
 		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	if !safe {
+		return nil
 	}
 	return syncDir(filepath.Dir(path))
 }
