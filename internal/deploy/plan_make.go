@@ -81,6 +81,9 @@ func changeOf(w workload.Workload, d Daemon, exists bool, o Observed, opts PlanO
 	if other := o.Taken[w.Daemon]; other != "" && c.Action != Unchanged {
 		c.block(&Problem{Reason: NameTaken, Message: fmt.Sprintf("the name %s is taken by %s", w.Name(), other)})
 	}
+	if p := o.Barred[w.Daemon]; p != nil {
+		c.block(p)
+	}
 	if p := o.unresolved(w); p != nil && c.Action == Unchanged { // else preparing it tells
 		c.block(p)
 	}

@@ -65,9 +65,20 @@ func TestPlanDecides(t *testing.T) {
 			    blocked: the name edge-api is taken by container 4f2a (nginx)
 			1 blocked
 			`},
+		{"barred though unchanged", []workload.Workload{a}, barred(observed(applied(a))), PlanOptions{}, `
+			= api  unchanged
+			    blocked: an autoscaler has it
+			1 blocked
+			`},
 	} {
 		t.Run(c.name, c.run)
 	}
+}
+
+// barred is an observation in which nothing may be made of the daemon api.
+func barred(o Observed) Observed {
+	o.Barred = map[string]*Problem{"api": {Reason: Autoscaled, Message: "an autoscaler has it"}}
+	return o
 }
 
 func TestPlanPutsRightWhatHappened(t *testing.T) {

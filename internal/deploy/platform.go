@@ -150,6 +150,8 @@ type Observed struct {
 	Images map[string]string
 	// Taken tells, by daemon, what else already has the name its object would get.
 	Taken map[string]string
+	// Barred tells, by daemon, what keeps the platform from having it at all, or from keeping it single.
+	Barred map[string]*Problem
 	// Unresolved tells, by image reference, why it cannot be told what it stands for now, where that should have been
 	// found out: with pull policy always, and of local archives.
 	Unresolved map[string]*Problem

@@ -49,7 +49,7 @@ func rights(command string) []right {
 	default:
 		add(kube.Deployments, "create", "patch", "delete")
 		add(kube.Secrets, "get", "list", "create", "delete")
-		add(kube.ServiceAccounts, "list", "create", "patch", "delete")
+		add(kube.ServiceAccounts, "get", "list", "create", "patch", "delete")
 		add(kube.Pods, "delete")
 		out = append(out, right{kube.Pods, "log", "get"})
 	}

@@ -16,18 +16,59 @@ import (
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
 )
 
-// apply applies a Deployment. Fields that others manage are a conflict, except the number of replicas and the strategy:
-// two of a daemon must never run, whoever wants them.
-func (p *platform) apply(ctx context.Context, name string, deployment object, rehearsal bool) (*live, error) {
+// apply applies a Deployment in place of what is there, which is nil where there is none. Fields that others manage are a
+// conflict, except the number of replicas and the strategy: two of a daemon must never run, whoever wants them.
+func (p *platform) apply(ctx context.Context, before *live, deployment object, rehearsal bool) (*live, error) {
 	var after live
+	name := nameOf(deployment)
+	if before != nil {
+		if found := obstacles(before.raw, deployment); len(found) > 0 {
+			if err := p.clear(ctx, before, found, rehearsal); err != nil || rehearsal {
+				return nil, err
+			}
+		}
+	}
 	err := p.client.Apply(ctx, kube.Deployments, name, deployment, kube.ApplyOptions{Manager: manager, Force: p.opts.ForceConflicts, DryRun: rehearsal}, &after)
 	if c := conflicts(err); len(c) > 0 && !slices.ContainsFunc(c, func(c conflict) bool { return !c.takenBack() }) {
 		err = p.client.Apply(ctx, kube.Deployments, name, deployment, kube.ApplyOptions{Manager: manager, Force: true, DryRun: rehearsal}, &after)
 	}
 	if c := conflicts(err); len(c) > 0 {
-		return nil, conflictProblem(name, c)
+		return nil, conflictProblem(kube.Deployments.Name, name, c)
+	}
+	if err == nil && !rehearsal {
+		err = p.forget(ctx, &after)
 	}
 	return &after, p.problem(err)
+}
+
+// clear replaces what others have set and what excludes what we would apply. The patch makes us own it twice: forget ends
+// that once it has been applied as well.
+func (p *platform) clear(ctx context.Context, before *live, found []obstacle, rehearsal bool) error {
+	var in []conflict
+	for _, o := range found {
+		if !o.takenBack() && !p.opts.ForceConflicts {
+			in = append(in, conflict{o.field, ownerOf(before.ManagedFields, o.owner)})
+		}
+	}
+	if len(in) > 0 {
+		return conflictProblem(kube.Deployments.Name, before.Name, in)
+	}
+	var after live
+	return p.problem(p.client.Patch(ctx, kube.Deployments, before.Name, manager, clearing(before.ResourceVersion, found), rehearsal, &after))
+}
+
+// forget drops the record that a patch of ours leaves beside the one of what we applied: what is only in the former would
+// outlive its removal from the manifest.
+func (p *platform) forget(ctx context.Context, l *live) error {
+	i := lingering(l.ManagedFields)
+	if i < 0 {
+		return nil
+	}
+	return p.client.Patch(ctx, kube.Deployments, l.Name, manager, []kube.PatchOp{
+		{Op: "test", Path: fmt.Sprintf("/metadata/managedFields/%d/manager", i), Value: manager},
+		{Op: "test", Path: fmt.Sprintf("/metadata/managedFields/%d/operation", i), Value: "Update"},
+		{Op: "remove", Path: fmt.Sprintf("/metadata/managedFields/%d", i)},
+	}, false, l)
 }
 
 // roll has the cluster replace a daemon's pod by another one of the same template.
@@ -70,14 +111,14 @@ func conflicts(err error) []conflict {
 	return out
 }
 
-func conflictProblem(name string, conflicts []conflict) error {
+func conflictProblem(kind, name string, conflicts []conflict) error {
 	var said []string
 	for _, c := range conflicts {
 		said = append(said, fmt.Sprintf("%s (by %s)", c.field, c.manager))
 	}
 	slices.Sort(said)
 	return &deploy.Problem{Reason: deploy.FieldConflict,
-		Message: fmt.Sprintf("others manage fields of the Deployment %s that would be set: %s", name, strings.Join(said, ", "))}
+		Message: fmt.Sprintf("others manage fields of the %s %s that would be set: %s", kind, name, strings.Join(said, ", "))}
 }
 
 // sweep deletes what nothing uses any more: Secrets that neither a live Deployment nor the one it would go back to

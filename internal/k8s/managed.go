@@ -148,21 +148,43 @@ type difference struct {
 	have, want any
 }
 
-// differences compares what we own of a live object with what we would apply.
-func differences(have, want any, path string) []difference {
+// drifted compares a live object with what we would apply: every field that we would apply has to equal the live one,
+// whoever set that, and we must own none that we would not apply.
+func drifted(live, owned, want object) []difference {
+	want = body(want)
+	out := differences(live, want, "", false)
+	for _, d := range differences(body(owned), want, "", true) {
+		if d.want == nil {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// body is an object without what names it, which nobody owns.
+func body(o object) object {
+	out := maps.Clone(o)
+	delete(out, "apiVersion")
+	delete(out, "kind")
+	if meta, ok := out["metadata"].(object); ok {
+		meta = maps.Clone(meta)
+		delete(meta, "name")
+		out["metadata"] = meta
+	}
+	return out
+}
+
+// differences lists where two objects differ. Without both, what only the first one has is left out.
+func differences(have, want any, path string, both bool) []difference {
 	h, hok := have.(object)
 	w, wok := want.(object)
 	if hok && wok {
-		return objectDifferences(h, w, path)
+		return objectDifferences(h, w, path, both)
 	}
 	hl, hok := have.([]any)
 	wl, wok := want.([]any)
-	if hok && wok && len(hl) == len(wl) {
-		var out []difference
-		for i := range hl {
-			out = append(out, differences(hl[i], wl[i], itemPath(path, wl[i], i))...)
-		}
-		return out
+	if key := mergeKey(hl, wl); hok && wok && key != "" {
+		return listDifferences(hl, wl, path, key, both)
 	}
 	if reflect.DeepEqual(normal(have), normal(want)) {
 		return nil
@@ -170,28 +192,62 @@ func differences(have, want any, path string) []difference {
 	return []difference{{path, have, want}}
 }
 
-func objectDifferences(h, w object, path string) []difference {
+func objectDifferences(h, w object, path string, both bool) []difference {
+	names := maps.Clone(w)
+	if both {
+		maps.Copy(names, h)
+	}
 	var out []difference
-	names := maps.Clone(h)
-	maps.Copy(names, w)
 	for _, name := range sortedKeys(names) {
 		at := name
 		if path != "" {
 			at = path + "." + name
 		}
-		out = append(out, differences(h[name], w[name], at)...)
+		out = append(out, differences(h[name], w[name], at, both)...)
 	}
 	return out
 }
 
-// itemPath names an item of a list by its name where it has one.
-func itemPath(path string, item any, i int) string {
-	if o, ok := item.(object); ok {
-		if name, ok := o["name"].(string); ok {
-			return path + "[" + name + "]"
+// listDifferences compares the items of lists that the cluster merges by a key, in whatever order they are.
+func listDifferences(h, w []any, path, key string, both bool) []difference {
+	var out []difference
+	for _, item := range w {
+		name := item.(object)[key]
+		at := fmt.Sprintf("%s[%v]", path, name)
+		if there := byKey(h, key, name); there != nil {
+			out = append(out, differences(there, item, at, both)...)
+		} else {
+			out = append(out, difference{at, nil, item})
 		}
 	}
-	return fmt.Sprintf("%s[%d]", path, i)
+	for _, item := range h {
+		if name := item.(object)[key]; both && byKey(w, key, name) == nil {
+			out = append(out, difference{fmt.Sprintf("%s[%v]", path, name), item, nil})
+		}
+	}
+	return out
+}
+
+// mergeKey is the field by which the cluster tells the items of a list apart, "" where it takes the list as a whole.
+func mergeKey(lists ...[]any) string {
+	all := slices.Concat(lists...)
+	for _, key := range []string{"mountPath", "name"} {
+		has := func(item any) bool { o, ok := item.(object); return ok && o[key] != nil }
+		if len(all) > 0 && !slices.ContainsFunc(all, func(item any) bool { return !has(item) }) {
+			return key
+		}
+	}
+	return ""
+}
+
+// byKey finds the item of a list that a key's value names.
+func byKey(list []any, key string, value any) object {
+	for _, item := range list {
+		if o, ok := item.(object); ok && reflect.DeepEqual(o[key], value) {
+			return o
+		}
+	}
+	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

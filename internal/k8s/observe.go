@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +65,7 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 	var deployments list[live]
 	var pods list[corev1.Pod]
 	var o deploy.Observed
-	var secrets []string
+	var there belongings
 	ours := kube.Selector{Labels: labelStack + "=" + stack}
 	calls := []func() error{
 		func() error { return p.client.List(ctx, kube.Deployments, ours, &deployments) },
@@ -76,7 +75,14 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		func() (err error) { o.Unclean, err = p.unclean(ctx, stack); return err },
 	}
 	if slices.ContainsFunc(ws, func(w workload.Workload) bool { return len(secretData(w)) > 0 }) {
-		calls = append(calls, func() (err error) { secrets, err = p.names(ctx, kube.Secrets, ours); return err })
+		calls = append(calls, func() (err error) { there.secrets, err = p.names(ctx, kube.Secrets, ours); return err })
+	}
+	if slices.ContainsFunc(ws, func(w workload.Workload) bool { return w.Cluster.Profile != "" }) {
+		calls = append(calls, func() (err error) { there.accounts, err = p.accounts(ctx, ws); return err })
+	}
+	var scaled map[string]string
+	if len(ws) > 0 {
+		calls = append(calls, func() (err error) { scaled, err = p.autoscaled(ctx); return err })
 	}
 	if err := together(calls...); err != nil {
 		return deploy.Observed{}, p.problem(err)
@@ -90,8 +96,15 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 				v.pods = append(v.pods, &pods.Items[j])
 			}
 		}
-		o.Daemons = append(o.Daemons, daemonOf(v, d, o.Key, ws, secrets, now))
+		found := daemonOf(v, d, o.Key, now)
+		for _, w := range ws {
+			if w.Daemon == v.daemon && w.Fingerprint(o.Key).Hash == found.Hash {
+				found.Drift = p.drift(ctx, w, d, o.Key, there)
+			}
+		}
+		o.Daemons = append(o.Daemons, found)
 	}
+	o.Barred = barred(ws, there.accounts, scaled)
 	slices.SortFunc(o.Daemons, func(a, b deploy.Daemon) int { return strings.Compare(a.Daemon, b.Daemon) })
 	return o, nil
 }
@@ -108,7 +121,7 @@ func (p *platform) unclean(ctx context.Context, stack string) (bool, error) {
 }
 
 // daemonOf puts together what is known of one daemon.
-func daemonOf(v view, d *live, key []byte, ws []workload.Workload, secrets []string, now time.Time) deploy.Daemon {
+func daemonOf(v view, d *live, key []byte, now time.Time) deploy.Daemon {
 	out := recorded(d.ObjectMeta)
 	out.Observation = v.observe(now).Observation
 	out.Key = key
@@ -117,60 +130,7 @@ func daemonOf(v view, d *live, key []byte, ws []workload.Workload, secrets []str
 			out.Digest = digestOf(s.ImageID)
 		}
 	}
-	for _, w := range ws {
-		if w.Daemon == v.daemon && w.Fingerprint(key).Hash == out.Hash {
-			out.Drift = drift(w, d, key, secrets)
-		}
-	}
 	return out
-}
-
-// drift tells how what we applied is not what the cluster has now, though the manifest is the same.
-func drift(w workload.Workload, d *live, key []byte, secrets []string) []deploy.Cause {
-	want := render(w, w.Fingerprint(key), key, recordedOptions(d.Annotations))
-	have, ok := d.ours()
-	if !ok {
-		return []deploy.Cause{{Path: deploy.CauseRecord}}
-	}
-	var out []deploy.Cause
-	for _, diff := range differences(have, want.deployment, "") {
-		if strings.HasSuffix(diff.path, "."+pullPolicyField) {
-			continue // how an image comes to the node does not change what runs
-		}
-		out = append(out, deploy.Cause{Path: diff.path, Kind: deploy.Changed, Old: shown(at(d.raw, diff)), New: shown(diff.want)})
-	}
-	if want.secret != nil && !slices.Contains(secrets, nameOf(want.secret)) {
-		out = append(out, deploy.Cause{Path: "secret " + nameOf(want.secret), Kind: deploy.Removed})
-	}
-	return out
-}
-
-// at is what a difference's place holds on the cluster, also where somebody else put it there.
-func at(raw object, diff difference) any {
-	if diff.have != nil {
-		return diff.have
-	}
-	var v any = raw
-	for _, part := range strings.Split(diff.path, ".") {
-		o, ok := v.(object)
-		if !ok {
-			return nil
-		}
-		v = o[part]
-	}
-	return v
-}
-
-// shown writes a value for people, short.
-func shown(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	}
-	text, _ := json.Marshal(v)
-	return string(text[:min(len(text), 200)])
 }
 
 func nameOf(o object) string {
@@ -211,21 +171,6 @@ func (p *platform) names(ctx context.Context, k kube.Kind, s kube.Selector) ([]s
 		names[i] = all[i].Name
 	}
 	return names, err
-}
-
-// taken tells which of the names that workloads would get are others' already.
-func (p *platform) taken(ctx context.Context, stack string, ws []workload.Workload) (map[string]string, error) {
-	if len(ws) == 0 {
-		return nil, nil
-	}
-	others, err := p.names(ctx, kube.Deployments, kube.Selector{Labels: labelStack + "!=" + stack})
-	taken := map[string]string{}
-	for _, w := range ws {
-		if slices.Contains(others, w.Name()) {
-			taken[w.Daemon] = fmt.Sprintf("a Deployment in namespace %s that this stack does not own", p.client.Namespace)
-		}
-	}
-	return taken, err
 }
 
 // Stacks implements deploy.Platform.

@@ -34,8 +34,8 @@ type session struct {
 	mu       sync.Mutex
 	prepared map[string]rendered
 	tried    map[string]bool
-	changed  bool                  // something may be left over
-	accounts map[string]*sync.Once // service accounts, applied once each
+	changed  bool                    // something may be left over
+	accounts map[string]func() error // service accounts, applied once each
 }
 
 // Begin implements deploy.Platform. The user's rights are asked for before anything is written, and the mirror is filled
@@ -51,7 +51,7 @@ func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOpt
 	if err != nil {
 		return nil, err
 	}
-	s := &session{platform: p, stack: stack, opts: opts, lock: l, prepared: map[string]rendered{}, tried: map[string]bool{}, accounts: map[string]*sync.Once{}}
+	s := &session{platform: p, stack: stack, opts: opts, lock: l, prepared: map[string]rendered{}, tried: map[string]bool{}, accounts: map[string]func() error{}}
 	s.changed = l.inherited
 	s.mirror, s.release = p.mirrorOf(stack)
 	if err := together(func() error { return s.mirror.sync(ctx) }, func() error { return s.ensureKey(ctx) }); err != nil {
@@ -87,7 +87,7 @@ func (s *session) ensureKey(ctx context.Context) (err error) {
 	err = s.client.Create(ctx, kube.Secrets, manager, keySecret(s.stack, s.key), nil)
 	if apierrors.IsAlreadyExists(err) {
 		if s.key, err = s.platform.key(ctx, s.stack); err == nil && s.key == nil {
-			err = &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Secret that this stack does not own", keyName(s.stack))}
+			err = notOurs(keyName(s.stack), "Secret")
 		}
 	}
 	return err
@@ -119,7 +119,10 @@ func (s *session) rehearse(ctx context.Context, daemon string, deployment object
 	if err != nil || all[daemon].deployment == nil {
 		return s.problem(err)
 	}
-	_, err = s.apply(ctx, nameOf(deployment), deployment, true)
+	before, err := s.read(ctx, daemon)
+	if err == nil {
+		_, err = s.apply(ctx, before, deployment, true)
+	}
 	return err
 }
 
@@ -134,25 +137,9 @@ func (s *session) createSecret(ctx context.Context, w workload.Workload, secret 
 		return err
 	}
 	if there.Labels[labelStack] != w.Stack || there.Labels[labelDaemon] != w.Daemon {
-		return &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Secret that this stack does not own", there.Name)}
+		return notOurs(there.Name, "Secret")
 	}
 	return nil
-}
-
-func (s *session) applyAccount(ctx context.Context, account object) (err error) {
-	name := nameOf(account)
-	s.mu.Lock()
-	once := s.accounts[name]
-	if once == nil {
-		once = &sync.Once{}
-		s.accounts[name] = once
-	}
-	s.mu.Unlock()
-	once.Do(func() {
-		var there corev1.ServiceAccount
-		err = s.client.Apply(ctx, kube.ServiceAccounts, name, account, kube.ApplyOptions{Manager: manager}, &there)
-	})
-	return err
 }
 
 // Start implements deploy.Session.
@@ -180,7 +167,7 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 			return err
 		}
 	}
-	after, err := s.apply(ctx, nameOf(r.deployment), r.deployment, false)
+	after, err := s.apply(ctx, before, r.deployment, false)
 	if err != nil {
 		return err
 	}
@@ -228,7 +215,7 @@ func (s *session) read(ctx context.Context, daemon string) (*live, error) {
 		return nil, nil
 	}
 	if err == nil && (l.Labels[labelStack] != s.stack || l.Labels[labelDaemon] != daemon) {
-		err = &deploy.Problem{Reason: deploy.NameTaken, Message: fmt.Sprintf("the name %s is taken by a Deployment that this stack does not own", l.Name)}
+		err = notOurs(l.Name, "Deployment")
 	}
 	return &l, s.problem(err)
 }
@@ -244,7 +231,7 @@ func (s *session) Commit(ctx context.Context, daemon string) error {
 		return fmt.Errorf("cannot confirm %s: the cluster has no record of what was applied", l.Name)
 	}
 	s.leave()
-	_, err = s.apply(ctx, l.Name, o, false)
+	_, err = s.apply(ctx, l, o, false)
 	return err
 }
 
@@ -269,7 +256,7 @@ func (s *session) Undo(ctx context.Context, daemon string) error {
 		return fmt.Errorf("cannot read the previous state of %s: %w", l.Name, err)
 	}
 	s.leave()
-	after, err := s.apply(ctx, l.Name, previous, false)
+	after, err := s.apply(ctx, l, previous, false)
 	if err != nil {
 		return err
 	}
@@ -308,7 +295,7 @@ func (s *session) Restart(ctx context.Context, daemon string, report func(deploy
 	if l.Spec.Replicas != nil && *l.Spec.Replicas == 0 {
 		if o, ok := l.ours(); ok {
 			o["spec"].(object)["replicas"] = int64(1)
-			if _, err := s.apply(ctx, l.Name, o, false); err != nil {
+			if _, err := s.apply(ctx, l, o, false); err != nil {
 				return err
 			}
 		}

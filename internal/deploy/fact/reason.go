@@ -42,6 +42,7 @@ const (
 	EngineDenied       Reason = "ENGINE_DENIED"
 	CredentialsRefused Reason = "CREDENTIALS_REFUSED" // expired, or of nobody the target knows
 	NamespaceMissing   Reason = "NAMESPACE_NOT_FOUND"
+	Autoscaled         Reason = "DAEMON_AUTOSCALED"
 	FieldConflict      Reason = "FIELD_CONFLICT" // another tool or person manages what we would set
 	NotFound           Reason = "NOT_FOUND"      // no such daemon or stack
 	Interrupted        Reason = "INTERRUPTED"

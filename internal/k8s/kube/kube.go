@@ -46,6 +46,7 @@ var (
 	Events          = Kind{Version: "v1", Resource: "events", Name: "Event"}
 	Namespaces      = Kind{Version: "v1", Resource: "namespaces", Name: "Namespace", Cluster: true}
 	Leases          = Kind{Group: "coordination.k8s.io", Version: "v1", Resource: "leases", Name: "Lease"}
+	Autoscalers     = Kind{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers", Name: "HorizontalPodAutoscaler"}
 	AccessReviews   = Kind{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews", Name: "SelfSubjectAccessReview", Cluster: true}
 )
 
@@ -123,6 +124,22 @@ func (c *Client) Apply(ctx context.Context, k Kind, name string, object any, o A
 	}
 	return c.call(ctx, request{method: http.MethodPatch, path: c.path(k, name), query: q, body: object,
 		content: "application/apply-patch+yaml"}, into)
+}
+
+// PatchOp is one operation of a JSON patch.
+type PatchOp struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// Patch changes an object by a JSON patch, or only tries to.
+func (c *Client) Patch(ctx context.Context, k Kind, name, manager string, ops []PatchOp, dryRun bool, into any) error {
+	q := url.Values{"fieldManager": {manager}}
+	if dryRun {
+		q.Set("dryRun", "All")
+	}
+	return c.call(ctx, request{method: http.MethodPatch, path: c.path(k, name), query: q, body: ops, content: "application/json-patch+json"}, into)
 }
 
 // Delete deletes an object with what belongs to it. With preconditions it deletes that very object, in that very state.
