@@ -80,6 +80,7 @@ const (
 	EngineDenied          = fact.EngineDenied
 	CredentialsRefused    = fact.CredentialsRefused
 	NamespaceMissing      = fact.NamespaceMissing
+	Autoscaled            = fact.Autoscaled
 	FieldConflict         = fact.FieldConflict
 	NotFound              = fact.NotFound
 	Interrupted           = fact.Interrupted
