@@ -59,18 +59,19 @@ func (s *step) act(ctx context.Context) {
 	}
 }
 
-// replace makes a daemon, or puts a new one in place of the old one.
+// replace makes a daemon, or puts a new one in place of the old one. It waits for its turn twice, so that the others are
+// prepared before and not while this one is away.
 func (s *step) replace(ctx context.Context) {
+	if err := s.inTurn(ctx, s.prepare); err != nil {
+		s.unprepared(ctx, err)
+		return
+	}
 	release, err := s.slot(ctx)
 	if err != nil {
 		s.interrupted("not begun")
 		return
 	}
 	defer release()
-	if err := s.prepare(ctx); err != nil {
-		s.unprepared(ctx, err)
-		return
-	}
 	stopTimer := patiently(release)
 	if err := s.weigh(ctx); err != nil {
 		s.unprepared(ctx, err)
@@ -97,6 +98,17 @@ func (s *step) replace(ctx context.Context) {
 		return
 	}
 	s.ready(work)
+}
+
+// inTurn does a piece of work when the engine has room for it.
+func (s *step) inTurn(ctx context.Context, work func(context.Context) error) error {
+	release, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	defer patiently(release)()
+	return work(ctx)
 }
 
 // prepare does what can be done while the old one runs, and makes sure that nothing of what follows is missed.

@@ -10,12 +10,12 @@ import (
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
-// parallel is how many daemons are prepared and started at once. Engines gain nothing from more than four calls at a
-// time; eight keeps them busy while some of the daemons wait for a registry. Waiting for readiness is not limited.
-const parallel = 8
+// parallel is how many daemons are prepared, started or removed at once. Engines gain nothing from more than four calls at
+// a time: more only lengthens how long each of the daemons is away. Waiting for readiness is not limited.
+const parallel = 4
 
-// slotPatience is how long starting or removing a daemon may hold up others: what takes longer is a process that takes
-// its stop grace, and costs the engine nothing.
+// slotPatience is how long preparing, starting or removing a daemon may hold up others: what takes longer is an image on
+// its way or a process that takes its stop grace, and costs the engine nothing.
 const slotPatience = time.Second
 
 // defaultTimeout ends the waiting for a daemon where the caller names no time.

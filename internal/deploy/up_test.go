@@ -222,7 +222,7 @@ func TestUpBlocked(t *testing.T) {
 
 func TestUpInParallel(t *testing.T) {
 	bubble(t, nil, func(b *bench) {
-		b.slowPrep = time.Second
+		b.slowPrep = 500 * time.Millisecond
 		var names []string
 		for i := range 20 {
 			names = append(names, fmt.Sprintf("d%02d good:1", i))
@@ -232,8 +232,42 @@ func TestUpInParallel(t *testing.T) {
 		if b.peak != parallel {
 			t.Errorf("%d daemons prepared at once, want %d", b.peak, parallel)
 		}
-		if took := time.Since(began); took != 3500*time.Millisecond {
-			t.Errorf("took %v, want three rounds of a second and one settle time", took)
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("took %v, want five rounds of half a second and one settle time", took)
+		}
+	})
+}
+
+// Images that take long to come do not hold up those that are there.
+func TestUpSlowPullsHoldNobodyUp(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		b.slowPrep = time.Minute
+		var names []string
+		for i := range 20 {
+			names = append(names, fmt.Sprintf("d%02d good:1", i))
+		}
+		began := time.Now()
+		b.mustUp(stackOf(names...), UpOptions{})
+		if took := time.Since(began); took > 66*time.Second {
+			t.Errorf("took %v, want a minute and a second for each four daemons", took)
+		}
+	})
+}
+
+// What an update can do before is done before: nobody is away while others are prepared.
+func TestUpPreparesBeforeItStops(t *testing.T) {
+	var old, next []string
+	for i := range 20 {
+		old, next = append(old, fmt.Sprintf("d%02d good:1", i)), append(next, fmt.Sprintf("d%02d good:2", i))
+	}
+	bubble(t, stackOf(old...), func(b *bench) {
+		b.slowPrep = 500 * time.Millisecond
+		b.mustUp(stackOf(next...), UpOptions{})
+		calls := b.called("")
+		first := slices.IndexFunc(calls, func(c string) bool { return strings.HasPrefix(c, "start(") })
+		prepared := slices.DeleteFunc(calls[:first], func(c string) bool { return !strings.HasPrefix(c, "prepare ") })
+		if n := len(prepared); n < 20-parallel {
+			t.Errorf("%d daemons were prepared before the first was ended, want all that the others left room for", n)
 		}
 	})
 }

@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -75,6 +77,19 @@ func (s *session) prepared(daemon string) *fresh {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fresh[daemon]
+}
+
+// unused are the containers that were prepared and never started.
+func (s *session) unused() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for _, daemon := range slices.Sorted(maps.Keys(s.fresh)) {
+		if n := s.fresh[daemon]; !n.tried {
+			ids = append(ids, n.id)
+		}
+	}
+	return ids
 }
 
 func (s *session) forget(daemon string) {

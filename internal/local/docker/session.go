@@ -229,13 +229,8 @@ func (s *session) Close(ctx context.Context) error {
 		return s.lock.release(ctx)
 	default:
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for _, daemon := range slices.Sorted(maps.Keys(s.fresh)) {
-		if n := s.fresh[daemon]; !n.tried {
-			errs = append(errs, s.remove(ctx, n.id))
-		}
-	}
+	unused := s.unused()
+	errs := make([]error, len(unused))
+	each(len(unused), func(i int) { errs[i] = s.remove(ctx, unused[i]) })
 	return errors.Join(append(errs, s.lock.release(ctx))...)
 }
