@@ -37,6 +37,9 @@ func runDiff(ctx context.Context, d *deps, c *common, o diffOptions, cmd *cobra.
 	d.warn(c, m.warnings)
 	return d.on(ctx, c, m.target, func(p deploy.Platform) error {
 		d.announce(c, m.stack.Name, p.Place())
+		if _, err := d.enlist(ctx, p, m); err != nil {
+			return err
+		}
 		plan, _, err := deploy.Preview(ctx, p, m.stack.Name, m.workloads, deploy.PlanOptions{})
 		if err != nil {
 			return err

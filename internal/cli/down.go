@@ -57,6 +57,9 @@ func runDown(ctx context.Context, d *deps, c *common, o downOptions, cmd *cobra.
 			report, err := deploy.Down(ctx, p, n.name, deploy.DownOptions{
 				Only: o.daemons, DeleteData: o.deleteData, Timeout: o.timeout, Begin: d.begin(o.lockTimeout, ""),
 			}, event)
+			if err == nil {
+				d.discharge(ctx, c, n, report.Plan)
+			}
 			if err == nil && len(o.daemons) == 0 {
 				d.noteDocker(n.target, n.name, "", false)
 			}

@@ -23,6 +23,7 @@ type common struct {
 	context, dockerContext, name string // name is the namespace
 
 	createNamespace, forceConflicts bool
+	manager, keyFile                string
 }
 
 func (c *common) addRootFlags(cmd *cobra.Command) {
@@ -43,6 +44,7 @@ func (c *common) addDaemonFlags(d *deps, cmd *cobra.Command) {
 	f.StringVar(&c.context, "context", "", "Kubernetes context `name`")
 	f.StringVarP(&c.name, "namespace", "n", "", "Kubernetes namespace `name`")
 	enum(cmd, f, &c.progress, "progress", "", "auto", "`how` to show progress: auto, tty, plain, quiet", "auto", "tty", "plain", "quiet")
+	c.addManagerFlags(cmd)
 	completeFlag(cmd, "stack", d.completeStacks(c))
 	completeFlag(cmd, "values", completeFiles("yaml", "yml", "json"))
 }

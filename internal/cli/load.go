@@ -21,6 +21,7 @@ type checked struct {
 	target    manifest.Target
 	warnings  []manifest.Finding
 	workloads []workload.Workload
+	manager   *manager // that commands come from, nil where none is known
 }
 
 // check loads the manifest, checks it for its target and renders it. It talks to nothing: only what it returns without an
@@ -34,7 +35,11 @@ func (d *deps) check(cmd *cobra.Command, c *common) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	findings = preflight.CheckLoaded(stack, findings, []manifest.Target{t})
+	m, err := d.findManager(c)
+	if err != nil {
+		return nil, err
+	}
+	findings = preflight.CheckLoaded(stack, findings, []manifest.Target{t}, m.facts())
 	if errors, _ := ui.Tallies(findings); errors > 0 || stack == nil {
 		return nil, refusal(findings)
 	}
@@ -42,7 +47,7 @@ func (d *deps) check(cmd *cobra.Command, c *common) (*checked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot render stack %s for %s: %w", stack.Name, t, err)
 	}
-	return &checked{stack: stack, target: t, warnings: findings, workloads: ws}, nil
+	return &checked{stack: stack, target: t, warnings: findings, workloads: ws, manager: m}, nil
 }
 
 // refusal is the end of a command whose manifest has errors.
@@ -204,10 +209,15 @@ func (d *deps) readNamed(c *common, n *named) error {
 
 // known renders the manifest's daemons for comparison with what runs; false where its mistakes make that impossible.
 func (n *named) known() ([]workload.Workload, bool) {
-	findings := preflight.CheckLoaded(n.stack, n.findings, []manifest.Target{n.target})
+	// Which manager it is does not matter for that: what runs is taken to have the right one.
+	some := preflight.Manager{Known: true, HasKey: true}
+	findings := preflight.CheckLoaded(n.stack, n.findings, []manifest.Target{n.target}, some)
 	if errors, _ := ui.Tallies(findings); errors > 0 || n.stack == nil {
 		return nil, false
 	}
 	ws, err := workload.Render(n.stack, n.target)
+	for i := range ws {
+		ws[i] = ws[i].WithCommands("", nil)
+	}
 	return ws, err == nil
 }

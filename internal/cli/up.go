@@ -16,7 +16,7 @@ import (
 type upOptions struct {
 	dryRun, noWait, noPrune, noRollback, forceRecreate, adopt bool
 	timeout, lockTimeout                                      time.Duration
-	pull                                                      string
+	pull, waitFor                                             string
 	daemons                                                   []string
 }
 
@@ -39,6 +39,7 @@ func newUpCmd(d *deps, c *common) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	addDuration(f, &o.timeout, "timeout", 5*time.Minute, time.Millisecond, "how long each daemon may take to become ready, the stop grace not counted")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait until the daemons are ready")
+	enum(cmd, f, &o.waitFor, "wait-for", "", "ready", "wait until the daemons are `what`: ready, or commands: ready, and each that takes commands has asked for some", "ready", "commands")
 	f.BoolVar(&o.noPrune, "no-prune", false, "keep running daemons that have left the manifest")
 	f.BoolVar(&o.noRollback, "no-rollback", false, "leave an update that does not become ready as it is")
 	f.BoolVar(&o.forceRecreate, "force-recreate", false, "replace daemons even if nothing has changed")
@@ -60,6 +61,9 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 	if err := knownDaemons(o.daemons, m.daemonNames()); err != nil {
 		return err
 	}
+	if o.waitFor == "commands" && o.noWait {
+		return usagef("drop one of them", "--wait-for commands and --no-wait contradict each other")
+	}
 	if err := d.refuseOther(m.target, m.stack.Name); err != nil {
 		return err
 	}
@@ -68,14 +72,35 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 	return d.on(ctx, c, m.target, func(p deploy.Platform) error {
 		d.announce(c, m.stack.Name, p.Place())
 		ch := change{kind: output.KindUp, stack: m.stack.Name, target: output.NewTarget(m.target, p.Place()), warnings: m.warnings, began: began}
+		e, err := d.enlist(ctx, p, m)
+		if err != nil {
+			return err
+		}
 		if o.dryRun {
 			return ch.preview(ctx, d, c, p, m, o.plan())
 		}
+		if err := e.register(ctx, d.now); err != nil {
+			return err
+		}
 		d.noteDocker(m.target, m.stack.Name, p.Place(), true)
 		return ch.run(ctx, d, c, func(event func(deploy.Event)) (deploy.Report, error) {
-			return deploy.Up(ctx, p, m.stack.Name, m.workloads, o.engine(d, m.stack.File), event)
+			return o.up(ctx, d, c, p, m, e, event)
 		})
 	})
+}
+
+// up makes the stack so, and has its manager keep no token that is not needed any more.
+func (o upOptions) up(ctx context.Context, d *deps, c *common, p deploy.Platform, m *checked, e *enlistment, event func(deploy.Event)) (deploy.Report, error) {
+	opts := o.engine(d, m.stack.File)
+	opts.Issue = e.issue
+	report, err := deploy.Up(ctx, p, m.stack.Name, m.workloads, opts, func(x deploy.Event) { e.follow(x); event(x) })
+	if serr := e.settle(context.WithoutCancel(ctx), p, report.Plan, d.now); serr != nil {
+		event(deploy.Event{Time: d.now(), Kind: deploy.KindWarning, Message: "cannot revoke the tokens that are not needed any more, the next up will: " + serr.Error()})
+	}
+	if err == nil && outcomeError(report) == nil && o.waitFor == "commands" && len(e.takers) > 0 {
+		err = e.untilPolled(ctx, o.daemons, o.timeout)
+	}
+	return report, err
 }
 
 func (o upOptions) plan() deploy.PlanOptions {

@@ -114,7 +114,11 @@ func (s *step) inTurn(ctx context.Context, work func(context.Context) error) err
 // prepare does what can be done while the old one runs, and makes sure that nothing of what follows is missed.
 func (s *step) prepare(ctx context.Context) error {
 	spent, stop := s.budget.spend(ctx)
-	err := because(spent, s.session.Prepare(spent, s.work, s.work.Fingerprint(s.key), s.progress))
+	work, err := s.issue(spent, s.work)
+	if err == nil {
+		err = s.session.Prepare(spent, work, work.Fingerprint(s.key), s.progress)
+	}
+	err = because(spent, err)
 	stop()
 	if err == nil {
 		err = s.watched(ctx)

@@ -28,7 +28,7 @@ func Causes(w workload.Workload, d Daemon, images map[string]string) []Cause {
 // SpecCauses lists how what a daemon was made from differs from the workload: its fields, sorted by path, and the image
 // that its reference stands for now, where both that and what runs are known.
 func SpecCauses(w workload.Workload, d Daemon, images map[string]string) []Cause {
-	causes := fieldCauses(d, w.Fingerprint(d.Key))
+	causes := fieldCauses(d, w.Keeping(d.Fields).Fingerprint(d.Key))
 	now, known := images[w.Image]
 	if known && d.ImageID != "" && now != d.ImageID && !hasPath(causes, CauseImage) {
 		causes = append(causes, Cause{Path: CauseImage, Kind: Changed, Old: shortDigest(d.ImageID), New: shortDigest(now)})

@@ -59,6 +59,12 @@ type Explainer interface {
 	Explain(lines []string) *Problem
 }
 
+// Host is a platform whose daemons have a network of their own, and see the machine that they run on from there.
+type Host interface {
+	// HostAddress is that machine's IP address on the daemons' network, "" where it has none.
+	HostAddress(ctx context.Context) (string, error)
+}
+
 // Session is a change in progress, under the lock. Its methods are safe to call for different daemons at once. For one
 // daemon they come in the order Prepare, Start, then Commit or Undo.
 //

@@ -33,14 +33,17 @@ type run struct {
 	timeout    time.Duration
 	noWait     bool
 	noRollback bool
+	issue      func(context.Context, workload.Workload) (workload.Workload, error)
 }
 
 func newRun(p Platform, stack string, events *bus, timeout time.Duration) *run {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	return &run{platform: p, stack: stack, events: events, slots: make(chan struct{}, parallel), timeout: timeout}
+	return &run{platform: p, stack: stack, events: events, slots: make(chan struct{}, parallel), timeout: timeout, issue: asItIs}
 }
+
+func asItIs(_ context.Context, w workload.Workload) (workload.Workload, error) { return w, nil }
 
 // locked does a piece of work under the stack's lock. The work's context also ends when the lock is lost.
 func (r *run) locked(ctx context.Context, opts BeginOptions, work func(context.Context) (Report, error)) (Report, error) {

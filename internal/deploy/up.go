@@ -20,6 +20,8 @@ type UpOptions struct {
 	NoWait     bool
 	NoRollback bool
 	Begin      BeginOptions // Key is filled in
+	// Issue completes a workload with what is made for it alone, just before its daemon is made or replaced; nil is nothing.
+	Issue func(context.Context, workload.Workload) (workload.Workload, error)
 }
 
 // Preview tells what Up would do now, and what it decided that from. It changes nothing.
@@ -46,6 +48,9 @@ func Up(ctx context.Context, p Platform, stack string, ws []workload.Workload, o
 	}
 	r := newRun(p, stack, events, opts.Timeout)
 	r.noWait, r.noRollback = opts.NoWait, opts.NoRollback
+	if opts.Issue != nil {
+		r.issue = opts.Issue
+	}
 	changes := r.changes(plan, o)
 	if !changes && !o.Unclean {
 		return r.look(ctx, plan, o, ws)

@@ -98,7 +98,7 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		}
 		found := daemonOf(v, d, o.Key, now)
 		for _, w := range ws {
-			if w.Daemon == v.daemon && w.Fingerprint(o.Key).Hash == found.Hash {
+			if w = w.Keeping(found.Fields); w.Daemon == v.daemon && w.Fingerprint(o.Key).Hash == found.Hash {
 				found.Drift = p.drift(ctx, w, d, o.Key, there)
 			}
 		}

@@ -32,7 +32,7 @@ func render(w workload.Workload, fp workload.Fingerprint, key []byte, o recordOp
 	var r rendered
 	secret := ""
 	if data := secretData(w); len(data) > 0 {
-		secret = secretName(w, data, key)
+		secret = secretName(w, key)
 		r.secret = secretOf(w, secret, data)
 	}
 	if w.Cluster.Profile != "" {
@@ -297,11 +297,17 @@ func secretData(w workload.Workload) map[string]string {
 }
 
 // secretName is made from the content, so that another content is another Secret, and keyed, so that nobody can check a
-// guess against it.
-func secretName(w workload.Workload, data map[string]string, key []byte) string {
+// guess against it. What is known by an id counts by that: its content is known only when it is made.
+func secretName(w workload.Workload, key []byte) string {
 	mac := hmac.New(sha256.New, key)
-	for _, name := range sortedKeys(data) {
-		fmt.Fprintf(mac, "%d:%s%d:%s", len(name), name, len(data[name]), data[name])
+	content := secretData(w)
+	for _, e := range w.Env {
+		if id, issued := e.Value.ID(); issued {
+			content[e.Name] = "id:" + id
+		}
+	}
+	for _, name := range sortedKeys(content) {
+		fmt.Fprintf(mac, "%d:%s%d:%s", len(name), name, len(content[name]), content[name])
 	}
 	return w.Name() + "-" + hex.EncodeToString(mac.Sum(nil))[:12]
 }

@@ -6,6 +6,8 @@ type Value struct {
 	secret bool
 	origin string
 	ref    *SecretRef
+	issued bool
+	id     string
 }
 
 // SecretRef names a key of a Kubernetes Secret that already exists.
@@ -22,6 +24,13 @@ func Secret(text, origin string) Value { return Value{text: text, secret: true, 
 
 // FromRef is a value that only the cluster knows.
 func FromRef(ref SecretRef) Value { return Value{secret: true, ref: &ref} }
+
+// Issued is a secret that somebody else made and knows by an id: it is the same as long as the id is. Where what runs has it
+// already, text is empty: it need not be known again. An empty id stands for one that is still to be made.
+func Issued(id, text string) Value { return Value{text: text, secret: true, issued: true, id: id} }
+
+// ID is what an issued secret is known by; issued is false for every other value.
+func (v Value) ID() (id string, issued bool) { return v.id, v.issued }
 
 // IsSecret says whether the value must not be shown; a reference counts as secret.
 func (v Value) IsSecret() bool { return v.secret }
@@ -57,7 +66,7 @@ func (v Value) Equal(o Value) bool {
 	if (v.ref == nil) != (o.ref == nil) || v.ref != nil && *v.ref != *o.ref {
 		return false
 	}
-	return v.text == o.text && v.secret == o.secret
+	return v.text == o.text && v.secret == o.secret && v.issued == o.issued && v.id == o.id
 }
 
 // Binding is the JSON object that says how to reach a resource, in the order of the file.

@@ -69,10 +69,11 @@ const (
 	ServiceAccountUnused   = "SERVICE_ACCOUNT_UNUSED"
 	ServiceAccountConflict = "SERVICE_ACCOUNT_CONFLICT"
 
-	PublicEndpoints         = "PUBLIC_ENDPOINTS"
-	HTTPHealthCheck         = "HTTP_HEALTH_CHECK"
-	CommandsManagerRequired = "COMMANDS_MANAGER_REQUIRED"
-	NotDeployed             = "NOT_DEPLOYED"
+	PublicEndpoints            = "PUBLIC_ENDPOINTS"
+	HTTPHealthCheck            = "HTTP_HEALTH_CHECK"
+	CommandsManagerRequired    = "COMMANDS_MANAGER_REQUIRED"
+	CommandsManagerUnreachable = "COMMANDS_MANAGER_UNREACHABLE"
+	NotDeployed                = "NOT_DEPLOYED"
 )
 
 // Codes explains every code of this room.
@@ -265,8 +266,13 @@ func compiledCodes() []manifest.CodeInfo {
 			Details: "In a compiled stack it belongs to a public endpoint's load balancer, and a daemon has none. Nothing here performs it.",
 			Fix:     "Give the image a HEALTHCHECK, or write the manifest in the friendly form with a healthCheck command."},
 		{Code: CommandsManagerRequired, Summary: "commands need a manager",
-			Details: "A daemon with commandsEnabled polls a manager for its commands, and this version does not have one yet. Without commandsEnabled a daemon never polls.",
-			Fix:     "Set commandsEnabled: false."},
+			Details: "A daemon with commandsEnabled polls a manager for its commands, so up has to know one: from --manager or ALIEN_MANAGER_URL, with the API key in " +
+				"ALIEN_API_KEY or --api-key-file, or one that runs on this machine. Without commandsEnabled a daemon never polls.",
+			Fix: "Start a manager with alien serve, or name one; or set commandsEnabled: false."},
+		{Code: CommandsManagerUnreachable, Summary: "the daemon cannot reach the manager",
+			Details: "The loopback of this machine is not that of a container with a network of its own, nor that of a pod: a manager that listens there only cannot be reached " +
+				"from them, not even under the name host.docker.internal. Processes and daemons with networkMode: host reach it.",
+			Fix: "Start the manager with a further --listen that the daemons reach (for Docker the bridge's gateway, which the hint names), or use a manager elsewhere."},
 		{Code: NotDeployed, Summary: "an entry is not deployed by this tool",
 			Details: "Workers, containers and the like are left alone; the daemons beside them are deployed.",
 			Fix:     "Deploy the entry with Alien's own tools."},

@@ -26,12 +26,27 @@ func checkHTTPHealth(r *report) {
 	})
 }
 
-// checkCommandsEnabled: a daemon that takes commands polls a manager, and this version has none to poll.
+// checkCommandsEnabled: a daemon that takes commands polls a manager.
 func checkCommandsEnabled(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, path string) {
-		if d.CommandsEnabled {
-			r.fail(CommandsManagerRequired, path+".commandsEnabled", "commands come from a manager, which this version does not have yet",
-				"set commandsEnabled: false; the daemon then runs without polling for commands")
+		switch {
+		case !d.CommandsEnabled || r.manager.Known && r.manager.HasKey:
+		case r.manager.Known:
+			r.fail(CommandsManagerRequired, path+".commandsEnabled", "no API key is known for the manager that commands come from",
+				"set ALIEN_API_KEY, or name a file that holds the key with --api-key-file")
+		default:
+			r.fail(CommandsManagerRequired, path+".commandsEnabled", "commands come from a manager; none is named, and none runs on this machine",
+				"start one with alien serve, or name one with --manager URL and ALIEN_API_KEY")
+		}
+	})
+}
+
+// checkManagerReachable: this machine's loopback is not that of a pod.
+func checkManagerReachable(r *report) {
+	r.eachDaemon(func(d manifest.Daemon, path string) {
+		if d.CommandsEnabled && r.manager.Loopback && r.target.Platform == manifest.Kubernetes {
+			r.failPlatform(CommandsManagerUnreachable, path+".commandsEnabled", "pods of a cluster cannot reach a manager that listens on this machine's loopback only",
+				"give alien serve an address that the cluster reaches: --listen, and --base-url where it is another one for others")
 		}
 	})
 }

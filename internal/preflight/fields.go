@@ -67,7 +67,7 @@ func daemonFields() []Field {
 			Support:     locally(noted("grants nothing: there are no service accounts"), noted("the service account <stack>-<profile>")),
 			Description: "The permission profile the daemon runs under."},
 		{Path: "daemons.*.commandsEnabled", Type: "boolean", Default: "false", Support: everywhere(), ownCheck: true,
-			Description: "Whether the daemon takes commands by polling a manager; this version has no manager, so only false passes."},
+			Description: "Whether the daemon takes commands, by polling a manager over outbound HTTP; see docs/commands.md."},
 	}
 }
 

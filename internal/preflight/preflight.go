@@ -11,6 +11,14 @@ import (
 	"github.com/alienplatform/alien-go/internal/manifest"
 )
 
+// Manager is what is known of the manager that commands come from, without contacting it; the zero value is that there is
+// none.
+type Manager struct {
+	Known    bool
+	HasKey   bool
+	Loopback bool // only this machine reaches it
+}
+
 // check looks at one aspect of a stack and reports what it finds.
 type check func(*report)
 
@@ -22,20 +30,22 @@ func Check(stack *manifest.Stack, target manifest.Target) []manifest.Finding {
 
 // CheckAll checks the stack for several targets. What depends on no target, or on the platform only, is found once.
 func CheckAll(stack *manifest.Stack, targets []manifest.Target) []manifest.Finding {
-	return CheckLoaded(stack, nil, targets)
+	return CheckLoaded(stack, nil, targets, Manager{})
 }
 
 // CheckLoaded adds what there is to find to what loading found, in file order. Where loading reported an error, what
 // would only follow from it is left out: a field of the wrong type is not also empty. Without a stack, because nothing
 // usable was loaded, there is nothing to add.
-func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target) []manifest.Finding {
+//
+// m is what is known of the manager that commands come from.
+func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target, m Manager) []manifest.Finding {
 	if stack == nil {
 		return loaded
 	}
-	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded}, stackChecks()))
+	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded, manager: m}, stackChecks()))
 	seen := map[manifest.Finding]bool{}
 	for _, target := range targets {
-		at := report{stack: stack, loaded: loaded, target: target}
+		at := report{stack: stack, loaded: loaded, manager: m, target: target}
 		found := run(at, []check{checkPlatform})
 		if deployable(target.Platform) {
 			found = append(found, run(at, targetChecks())...)
@@ -70,7 +80,7 @@ func stackChecks() []check {
 func targetChecks() []check {
 	return []check{
 		checkDeclared, checkFields, checkArchives, checkSecretRefs, checkMissingBindings,
-		checkProfiles, checkRequests,
+		checkProfiles, checkRequests, checkManagerReachable,
 	}
 }
 
@@ -86,6 +96,7 @@ type report struct {
 	stack    *manifest.Stack
 	loaded   []manifest.Finding // what loading found
 	target   manifest.Target
+	manager  Manager
 	findings []manifest.Finding
 }
 

@@ -103,9 +103,15 @@ func (f *fields) list(path string, items []string) {
 	}
 }
 
+// issuedPrefix begins what is noted of a secret that is known by its id.
+const issuedPrefix = "id:"
+
 // value notes a variable, an empty one too: set to nothing is not the same as not set.
 func (f *fields) value(path string, v manifest.Value) {
+	id, issued := v.ID()
 	switch {
+	case issued:
+		f.out = append(f.out, Field{Path: path, Value: issuedPrefix + id, Secret: true})
 	case v.Ref() != nil:
 		f.out = append(f.out, Field{Path: path, Value: "ref:" + v.Ref().Name + "/" + v.Ref().Key, Secret: true})
 	case v.IsSecret():

@@ -38,6 +38,7 @@ func render(stack *manifest.Stack, d *manifest.Daemon, target manifest.Target) (
 		HostPID: d.Runtime.PidNamespace == "host", HostNetwork: d.Runtime.NetworkMode == "host",
 		StopGrace: d.StopGrace, Settle: d.Settle, StartFailuresAllowed: d.StartFailuresAllowed,
 	}
+	w.Commands.Enabled = d.CommandsEnabled
 	if target.Platform == manifest.Kubernetes {
 		w.Cluster = Cluster{Profile: d.Permissions, AccountAnnotations: stack.ServiceAccounts[d.Permissions].Annotations, ClusterOptions: d.Cluster}
 	}

@@ -37,6 +37,8 @@ type Workload struct {
 	StartFailuresAllowed int
 
 	Cluster Cluster // for a Kubernetes cluster
+
+	Commands Commands // how it takes commands, where it does
 }
 
 // Bind is a host path mounted into the daemon.

@@ -7,6 +7,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -67,6 +68,7 @@ type run struct {
 type traits struct {
 	logDriver string // where its log can be rotated, else empty
 	gateway   bool   // the host has an address on the containers' network
+	address   string // that address
 	quick     bool   // health is checked more often while a container starts
 }
 
@@ -99,9 +101,20 @@ func (p *platform) readTraits(ctx context.Context) (traits, error) {
 		t.logDriver = info.LoggingDriver
 	}
 	for _, n := range networks {
-		t.gateway = t.gateway || n.Name == network.NetworkBridge
+		if n.Name == network.NetworkBridge {
+			t.gateway = true
+			for _, c := range n.IPAM.Config {
+				t.address = cmp.Or(t.address, c.Gateway)
+			}
+		}
 	}
 	return t, nil
+}
+
+// HostAddress implements deploy.Host.
+func (p *platform) HostAddress(ctx context.Context) (string, error) {
+	t, err := p.knownTraits(ctx)
+	return t.address, err
 }
 
 // Place implements deploy.Platform.
