@@ -72,6 +72,23 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestPublicPackages: whoever takes commands in a program of theirs gets the standard library, and of this project what the
+// protocol needs.
+func TestPublicPackages(t *testing.T) {
+	own := []string{module + "/internal/commands/wire", module + "/internal/commands/outbound"}
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"/receiver" && p.ImportPath != module+"/commands" {
+			continue
+		}
+		for _, dep := range p.Deps {
+			first, _, _ := strings.Cut(dep, "/")
+			if strings.Contains(first, ".") && !slices.Contains(own, dep) {
+				t.Errorf("%s depends on %s", short(p.ImportPath), short(dep))
+			}
+		}
+	}
+}
+
 // forbidden says whether a room may not depend on a package; a room may always depend on itself.
 func forbidden(dep, room string, never []string) bool {
 	if within(dep, module+"/internal/"+room+"/...") || within(dep, logins) {

@@ -39,7 +39,10 @@ func (d *deps) check(cmd *cobra.Command, c *common) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	findings = preflight.CheckLoaded(stack, findings, []manifest.Target{t}, m.facts())
+	if stack != nil {
+		stack.Manager = m.facts()
+	}
+	findings = preflight.CheckLoaded(stack, findings, []manifest.Target{t})
 	if errors, _ := ui.Tallies(findings); errors > 0 || stack == nil {
 		return nil, refusal(findings)
 	}
@@ -209,9 +212,10 @@ func (d *deps) readNamed(c *common, n *named) error {
 
 // known renders the manifest's daemons for comparison with what runs; false where its mistakes make that impossible.
 func (n *named) known() ([]workload.Workload, bool) {
-	// Which manager it is does not matter for that: what runs is taken to have the right one.
-	some := preflight.Manager{Known: true, HasKey: true}
-	findings := preflight.CheckLoaded(n.stack, n.findings, []manifest.Target{n.target}, some)
+	if n.stack != nil { // which manager it is does not matter for that: what runs is taken to have the right one
+		n.stack.Manager = manifest.Manager{Known: true, HasKey: true}
+	}
+	findings := preflight.CheckLoaded(n.stack, n.findings, []manifest.Target{n.target})
 	if errors, _ := ui.Tallies(findings); errors > 0 || n.stack == nil {
 		return nil, false
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/commands/client"
 	"github.com/alienplatform/alien-go/internal/commands/wire"
-	"github.com/alienplatform/alien-go/internal/preflight"
+	"github.com/alienplatform/alien-go/internal/manifest"
 )
 
 // The variables of a manager, beside those of its flags. A key is not a flag: it would be in the list of processes.
@@ -148,11 +148,11 @@ func (d *deps) managerState() (string, bool) {
 }
 
 // facts are what preflight wants to know of a manager.
-func (m *manager) facts() preflight.Manager {
+func (m *manager) facts() manifest.Manager {
 	if m == nil {
-		return preflight.Manager{}
+		return manifest.Manager{}
 	}
-	return preflight.Manager{Known: true, HasKey: m.key != "", Loopback: m.outward() == ""}
+	return manifest.Manager{Known: true, HasKey: m.key != "", Loopback: m.outward() == ""}
 }
 
 // outward is an address of the manager that other machines may reach, "" where there is none.

@@ -37,7 +37,10 @@ func runPreflight(d *deps, c *common, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	findings = preflight.CheckLoaded(stack, findings, targets, m.facts())
+	if stack != nil {
+		stack.Manager = m.facts()
+	}
+	findings = preflight.CheckLoaded(stack, findings, targets)
 	doc := preflightDocument(stack, targets, findings)
 	err = d.print(c, doc, func(t ui.Theme) string { return preflightText(t, doc, isTerminal(d.streams.Out)) })
 	if err != nil || doc.OK {

@@ -62,6 +62,7 @@ type Stack struct {
 	ServiceAccounts map[string]ServiceAccount
 
 	Deployment Deployment
+	Manager    Manager `json:",omitzero"`
 	Daemons    []Daemon     // in the order of the file
 	Resources  []Resource   // in the order of the file
 	Undeployed []Undeployed // worker, container …: known, and not run by this tool
@@ -76,6 +77,14 @@ type Stack struct {
 
 // KubernetesPin is the cluster the manifest insists on; empty fields insist on nothing.
 type KubernetesPin struct{ Context, Namespace string }
+
+// Manager is what is known, without contacting it, of the manager that the daemons' commands come from. No manifest says it:
+// who deploys one does. The zero value is that there is none.
+type Manager struct {
+	Known    bool
+	HasKey   bool // that deployments are registered with
+	Loopback bool // only its own machine reaches it
+}
 
 // Deployment is the identity a daemon is told; both fields default to the stack's name.
 type Deployment struct{ ID, Name string }

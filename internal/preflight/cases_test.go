@@ -340,7 +340,9 @@ func compiledCases() []codeCase {
 	return []codeCase{
 		{preflight.PublicEndpoints, "one", func(_ *manifest.Stack, d *manifest.Daemon) { d.PublicEndpoints = 1 }, nil},
 		{preflight.HTTPHealthCheck, "one", func(_ *manifest.Stack, d *manifest.Daemon) { d.HTTPHealthCheck = true }, nil},
-		{preflight.CommandsManagerRequired, "enabled", func(_ *manifest.Stack, d *manifest.Daemon) { d.CommandsEnabled = true }, nil},
+		{preflight.CommandsManagerRequired, "enabled", takes(manifest.Manager{}), nil},
+		{preflight.CommandsManagerRequired, "no key", takes(manifest.Manager{Known: true}), nil},
+		{preflight.CommandsManagerUnreachable, "loopback", takes(manifest.Manager{Known: true, HasKey: true, Loopback: true}), on(cluster)},
 		{preflight.NotDeployed, "worker", func(s *manifest.Stack, _ *manifest.Daemon) {
 			s.Undeployed = []manifest.Undeployed{{ID: "site", Type: "worker"}}
 		}, nil},
@@ -416,4 +418,9 @@ func soundCases() []codeCase {
 		cases = append(cases, codeCase{"", "variable " + name, variable(name, manifest.Plain("x")), every})
 	}
 	return cases
+}
+
+// takes has a daemon take commands from a manager.
+func takes(m manifest.Manager) func(*manifest.Stack, *manifest.Daemon) {
+	return func(s *manifest.Stack, d *manifest.Daemon) { s.Manager, d.CommandsEnabled = m, true }
 }

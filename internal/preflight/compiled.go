@@ -30,8 +30,8 @@ func checkHTTPHealth(r *report) {
 func checkCommandsEnabled(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, path string) {
 		switch {
-		case !d.CommandsEnabled || r.manager.Known && r.manager.HasKey:
-		case r.manager.Known:
+		case !d.CommandsEnabled || r.stack.Manager.Known && r.stack.Manager.HasKey:
+		case r.stack.Manager.Known:
 			r.fail(CommandsManagerRequired, path+".commandsEnabled", "no API key is known for the manager that commands come from",
 				"set ALIEN_API_KEY, or name a file that holds the key with --api-key-file")
 		default:
@@ -44,7 +44,7 @@ func checkCommandsEnabled(r *report) {
 // checkManagerReachable: this machine's loopback is not that of a pod.
 func checkManagerReachable(r *report) {
 	r.eachDaemon(func(d manifest.Daemon, path string) {
-		if d.CommandsEnabled && r.manager.Loopback && r.target.Platform == manifest.Kubernetes {
+		if d.CommandsEnabled && r.stack.Manager.Loopback && r.target.Platform == manifest.Kubernetes {
 			r.failPlatform(CommandsManagerUnreachable, path+".commandsEnabled", "pods of a cluster cannot reach a manager that listens on this machine's loopback only",
 				"give alien serve an address that the cluster reaches: --listen, and --base-url where it is another one for others")
 		}

@@ -11,14 +11,6 @@ import (
 	"github.com/alienplatform/alien-go/internal/manifest"
 )
 
-// Manager is what is known of the manager that commands come from, without contacting it; the zero value is that there is
-// none.
-type Manager struct {
-	Known    bool
-	HasKey   bool
-	Loopback bool // only this machine reaches it
-}
-
 // check looks at one aspect of a stack and reports what it finds.
 type check func(*report)
 
@@ -30,22 +22,20 @@ func Check(stack *manifest.Stack, target manifest.Target) []manifest.Finding {
 
 // CheckAll checks the stack for several targets. What depends on no target, or on the platform only, is found once.
 func CheckAll(stack *manifest.Stack, targets []manifest.Target) []manifest.Finding {
-	return CheckLoaded(stack, nil, targets, Manager{})
+	return CheckLoaded(stack, nil, targets)
 }
 
 // CheckLoaded adds what there is to find to what loading found, in file order. Where loading reported an error, what
 // would only follow from it is left out: a field of the wrong type is not also empty. Without a stack, because nothing
 // usable was loaded, there is nothing to add.
-//
-// m is what is known of the manager that commands come from.
-func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target, m Manager) []manifest.Finding {
+func CheckLoaded(stack *manifest.Stack, loaded []manifest.Finding, targets []manifest.Target) []manifest.Finding {
 	if stack == nil {
 		return loaded
 	}
-	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded, manager: m}, stackChecks()))
+	all := slices.Concat(loaded, run(report{stack: stack, loaded: loaded}, stackChecks()))
 	seen := map[manifest.Finding]bool{}
 	for _, target := range targets {
-		at := report{stack: stack, loaded: loaded, manager: m, target: target}
+		at := report{stack: stack, loaded: loaded, target: target}
 		found := run(at, []check{checkPlatform})
 		if deployable(target.Platform) {
 			found = append(found, run(at, targetChecks())...)
@@ -96,7 +86,6 @@ type report struct {
 	stack    *manifest.Stack
 	loaded   []manifest.Finding // what loading found
 	target   manifest.Target
-	manager  Manager
 	findings []manifest.Finding
 }
 

@@ -11,8 +11,9 @@ import (
 	"github.com/alienplatform/alien-go/internal/preflight"
 )
 
-// literalOnly are the codes no manifest can give, because the loader refuses it first: here the duplicate key.
-var literalOnly = []string{preflight.EnvDuplicate}
+// literalOnly are the codes no manifest can give: the loader refuses the duplicate key first, and which manager there is does
+// not stand in it.
+var literalOnly = []string{preflight.EnvDuplicate, preflight.CommandsManagerUnreachable}
 
 // TestManifests loads a minimal manifest for each code. A first line "# targets: …" says where the code shows; without
 // it that is on every target the manifest declares.

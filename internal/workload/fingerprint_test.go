@@ -100,6 +100,9 @@ func changes() []change {
 		{"Env", setEnv("API_KEY", secret("")), apiKey},
 		{"Env", setEnv("API_KEY", manifest.Plain("$(ZED) $$ 'q'")), apiKey},
 		{"Env", setEnv("API_KEY", ref("a", "b")), apiKey},
+		{"Env", setEnv("API_KEY", manifest.Issued("", "")), apiKey},
+		{"Env", setEnv("API_KEY", manifest.Issued("t1", "")), apiKey},
+		{"Env", setEnv("API_KEY", manifest.Issued("t2", "x")), apiKey},
 		{"Env", setEnv("API_KEY", ref("a", "c")), apiKey},
 		{"Env", setEnv("ALIEN_DB_BINDING", secret("{}")), []string{"environment.ALIEN_DB_BINDING"}},
 		{"Env", func(w *Workload) { w.Env = w.Env[1:] }, []string{"environment.ZED"}},
@@ -170,6 +173,7 @@ func TestEveryFieldIsAccountedFor(t *testing.T) {
 	accounted := map[string]bool{
 		"Stack": true, "Daemon": true, // who it is, not what it runs: the platform compares like with like
 		"PullPolicy": true, "Settle": true, "StartFailuresAllowed": true, // how a start is made and judged
+		"Commands": true, // the variables that come of it show
 	}
 	for _, c := range changes() {
 		accounted[c.field] = true

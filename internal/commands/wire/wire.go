@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -181,7 +182,8 @@ func (b Body) Content() ([]byte, error) {
 		return nil, errors.New("the body is not inline")
 	}
 	content, err := base64.StdEncoding.Strict().DecodeString(b.InlineBase64)
-	if err != nil {
+	if err != nil || strings.ContainsAny(b.InlineBase64, "\r\n") { // which the decoder skips
+
 		return nil, errors.New("inlineBase64 is not standard base64 with padding")
 	}
 	return content, nil
