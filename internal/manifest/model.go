@@ -62,7 +62,7 @@ type Stack struct {
 	ServiceAccounts map[string]ServiceAccount
 
 	Deployment Deployment
-	Manager    Manager `json:",omitzero"`
+	Manager    Manager      `json:",omitzero"`
 	Daemons    []Daemon     // in the order of the file
 	Resources  []Resource   // in the order of the file
 	Undeployed []Undeployed // worker, container …: known, and not run by this tool
