@@ -9,6 +9,8 @@ import (
 	"github.com/alienplatform/alien-go/internal/k8s"
 	"github.com/alienplatform/alien-go/internal/local"
 	"github.com/alienplatform/alien-go/internal/local/docker"
+	"github.com/alienplatform/alien-go/internal/local/docker/engine"
+	"github.com/alienplatform/alien-go/internal/local/login"
 	"github.com/alienplatform/alien-go/internal/local/owner"
 	"github.com/alienplatform/alien-go/internal/local/process"
 	"github.com/alienplatform/alien-go/internal/manifest"
@@ -35,7 +37,8 @@ func openCluster(d *deps, c *common) (deploy.Platform, error) {
 	return k8s.Open(k8s.Options{
 		Context: c.context, Namespace: c.name, LookupEnv: d.env, Version: buildInfo().version,
 		CreateNamespace: c.createNamespace, ForceConflicts: c.forceConflicts,
-		Self: k8s.Holder{Host: me.Host, User: me.User, Boot: me.Boot, Space: me.Space, PID: me.PID, Start: me.Start},
+		Login: login.New(engine.ConfigDir(d.env)).Authenticator,
+		Self:  k8s.Holder{Host: me.Host, User: me.User, Boot: me.Boot, Space: me.Space, PID: me.PID, Start: me.Start},
 		Dead: func(h k8s.Holder) bool {
 			return owner.Owner{Boot: h.Boot, Space: h.Space, PID: h.PID, Start: h.Start}.Dead(me)
 		},

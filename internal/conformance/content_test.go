@@ -32,21 +32,26 @@ func environment(p *project) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.manifest("daemons: " + string(text) + "\nresources: { files: { type: storage } }\n")
+	p.manifest("daemons: " + string(text) + "\nresources: { files: { type: storage, kubernetes: { service: s3, bucketName: files } } }\n")
 	p.up(0)
 
 	got := p.printedEnvironment()
 	values["ALIEN_DEPLOYMENT_TYPE"] = "local"
-	values["ALIEN_DEPLOYMENT_ID"], values["ALIEN_DEPLOYMENT_NAME"] = p.stack, p.stack
 	values["ALIEN_FILES_BINDING"] = `{"service":"local-storage","storagePath":"file:///var/lib/alien/files/"}`
+	own := []string{"PATH", "HOSTNAME", "HOME"} // the runtime's
+	if on, ok := p.on.(away); ok {
+		values["ALIEN_DEPLOYMENT_TYPE"], own = on.deploymentType(), append(own, on.variables()...)
+		values["ALIEN_FILES_BINDING"] = `{"service":"s3","bucketName":"files"}`
+	}
+	values["ALIEN_DEPLOYMENT_ID"], values["ALIEN_DEPLOYMENT_NAME"] = p.stack, p.stack
 	for name, want := range values {
 		if have, ok := got[name]; !ok || have != want {
 			p.Errorf("%s arrived as %q (set: %t), want %q", name, have, ok, want)
 		}
 		delete(got, name)
 	}
-	for _, runtimesOwn := range []string{"PATH", "HOSTNAME", "HOME"} {
-		delete(got, runtimesOwn)
+	for _, name := range own {
+		delete(got, name)
 	}
 	if len(got) != 0 {
 		p.Errorf("variables that nobody specified: %v", slices.Sorted(maps.Keys(got)))
@@ -84,7 +89,7 @@ daemons:
     environment: { TOKEN: { fromEnv: TOKEN }, CERT: { fromFile: cert.pem } }
     links: [cache]
 resources:
-  cache: { type: kv, local: { service: redis, connectionUrl: { fromEnv: TOKEN } } }
+  cache: { type: kv, local: { service: redis, connectionUrl: { fromEnv: TOKEN } }, kubernetes: { service: redis, connectionUrl: { fromEnv: TOKEN } } }
 `
 	p.file("cert.pem", file)
 	p.extra = []string{"TOKEN=" + old}

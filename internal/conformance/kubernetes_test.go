@@ -65,6 +65,25 @@ func (k kubernetes) ignoresImageHealth() string {
 	return "a kubelet never looks at an image's HEALTHCHECK"
 }
 
+func (k kubernetes) forgetsExits() string {
+	return "a kubelet that collects garbage while it starts a container takes the one before for superfluous"
+}
+
+func (k kubernetes) pullsElsewhere() string {
+	return "only the nodes know which registries they reach; the old pod gives way before they try"
+}
+
+func (k kubernetes) deploymentType() string { return "kubernetes" }
+
+// variables are where the API server is, which every pod is told.
+func (k kubernetes) variables() []string {
+	names := []string{"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBERNETES_SERVICE_PORT_HTTPS", "KUBERNETES_PORT"}
+	for _, suffix := range []string{"", "_PROTO", "_PORT", "_ADDR"} {
+		names = append(names, "KUBERNETES_PORT_443_TCP"+suffix)
+	}
+	return names
+}
+
 func (k kubernetes) stack(t *testing.T) string {
 	t.Helper()
 	return "s" + strings.ToLower(rand.Text()[:10]) // the namespace is removed with all that is in it

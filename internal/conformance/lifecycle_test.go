@@ -292,6 +292,10 @@ daemons:
 resources:
   files: { type: storage }
 `)
+	if _, ok := p.on.(away); ok { // there are no plain directories to keep
+		p.alien("daemon", "up").exits(3).says("files", "kubernetes")
+		return
+	}
 	p.up(0)
 	if d := p.daemonStatus(0, "api"); d.Restarts != 0 {
 		p.Errorf("an ordinary user could not write to its storage: %+v", d)

@@ -37,6 +37,19 @@ type limited interface{ limits() bool }
 // manifest's check counts.
 type healthBlind interface{ ignoresImageHealth() (because string) }
 
+// forgetful is a subject that may have forgotten how a run ended once the next one has begun, and says why.
+type forgetful interface{ forgetsExits() (because string) }
+
+// away is a subject that is not this machine: resources are not plain directories there, but services that it reaches.
+type away interface {
+	deploymentType() string
+	variables() []string // those that the platform adds to what is specified
+}
+
+// distant is a subject whose images are pulled by other machines than the one that alien runs on, and says what that means:
+// a registry that does not answer here may well answer there.
+type distant interface{ pullsElsewhere() (because string) }
+
 // instance is one thing the platform has of a daemon.
 type instance struct {
 	id      string

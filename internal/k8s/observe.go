@@ -73,6 +73,7 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		func() (err error) { o.Key, err = p.key(ctx, stack); return err },
 		func() (err error) { o.Taken, err = p.taken(ctx, stack, ws); return err },
 		func() (err error) { o.Unclean, err = p.unclean(ctx, stack); return err },
+		func() (err error) { o.Images, o.Unresolved, err = p.resolve(ctx, ws); return err },
 	}
 	if slices.ContainsFunc(ws, func(w workload.Workload) bool { return len(secretData(w)) > 0 }) {
 		calls = append(calls, func() (err error) { there.secrets, err = p.names(ctx, kube.Secrets, ours); return err })
@@ -128,6 +129,9 @@ func daemonOf(v view, d *live, key []byte, now time.Time) deploy.Daemon {
 	if pod := v.current(); pod != nil {
 		if s := v.containerStatus(pod); s != nil {
 			out.Digest = digestOf(s.ImageID)
+			if strings.Contains(s.ImageID, "@") { // else the node knows it by another name than registries do
+				out.ImageID = out.Digest
+			}
 		}
 	}
 	return out

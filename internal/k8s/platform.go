@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -22,6 +23,9 @@ type Options struct {
 
 	CreateNamespace bool // make the namespace where it is missing
 	ForceConflicts  bool // take fields over that others manage
+
+	// Login gives the user's login to the registry of a host, for asking it from here; nil is none.
+	Login func(host string) (authn.Authenticator, error)
 
 	Self Holder            // who holds the locks that are taken
 	Dead func(Holder) bool // says that a holder is known to have ended; nil where nobody can tell

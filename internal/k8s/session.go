@@ -14,6 +14,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
+	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -110,20 +111,31 @@ func (s *session) Prepare(ctx context.Context, w workload.Workload, fp workload.
 			return s.problem(err)
 		}
 	}
-	return s.rehearse(ctx, w.Daemon, r.deployment)
+	return s.rehearse(ctx, w, r.deployment, report)
 }
 
-// rehearse finds out whether the cluster would accept an update, before what runs now is touched.
-func (s *session) rehearse(ctx context.Context, daemon string, deployment object) error {
+// rehearse finds out whether the cluster would accept an update, and the registry has its image, before what runs now is
+// touched.
+func (s *session) rehearse(ctx context.Context, w workload.Workload, deployment object, report func(deploy.Progress)) error {
 	all, err := s.mirror.views()
-	if err != nil || all[daemon].deployment == nil {
+	before := all[w.Daemon]
+	if err != nil || before.deployment == nil {
 		return s.problem(err)
 	}
-	before, err := s.read(ctx, daemon)
-	if err == nil {
-		_, err = s.apply(ctx, before, deployment, true)
-	}
-	return err
+	return together(
+		func() error {
+			l, err := s.read(ctx, w.Daemon)
+			if err == nil {
+				_, err = s.apply(ctx, l, deployment, true)
+			}
+			return err
+		},
+		func() error {
+			if w.PullPolicy == manifest.PullNever || w.PullPolicy != manifest.PullAlways && before.image() == w.Image {
+				return nil
+			}
+			return s.checkImage(ctx, w, report)
+		})
 }
 
 // createSecret makes a daemon's Secret. One of the name has the same content, if it is ours.

@@ -119,6 +119,9 @@ func (v view) observePod(p *corev1.Pod, now time.Time) look {
 	switch s := status.State; {
 	case s.Running != nil:
 		l.State, l.StartedAt = deploy.Running, s.Running.StartedAt.Time
+		if l.Restarts > 0 && l.LastExit == nil { // a node under load may clear away a container before it has told of its end
+			l.LastExit = &deploy.Exit{Code: -1, At: l.StartedAt}
+		}
 		v.health(&l, p, status, now)
 	case s.Terminated != nil:
 		l.State = deploy.BackOff // restartPolicy is Always
@@ -150,6 +153,16 @@ func (v view) container(p *corev1.Pod) *corev1.Container {
 		}
 	}
 	return nil
+}
+
+// image is the reference that a daemon's pods are made from now.
+func (v view) image() string {
+	for _, c := range v.deployment.Spec.Template.Spec.Containers {
+		if c.Name == v.daemon {
+			return c.Image
+		}
+	}
+	return ""
 }
 
 func (v view) containerStatus(p *corev1.Pod) *corev1.ContainerStatus {
