@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -101,13 +102,13 @@ func (p *platform) login(ctx context.Context, w workload.Workload, host string) 
 	return p.opts.Login(host)
 }
 
-// pullSecrets are the names of a daemon's pull secrets: those of its service account.
+// pullSecrets are the names of a daemon's pull secrets, its own or else those of its service account, as nodes have it.
 func (p *platform) pullSecrets(ctx context.Context, w workload.Workload) []string {
-	account := "default"
-	if w.Cluster.Profile != "" {
-		account = serviceAccountName(w)
+	if names := w.Cluster.ImagePullSecrets; len(names) > 0 {
+		return names
 	}
 	var names []string
+	account := cmp.Or(serviceAccountName(w), "default")
 	var there corev1.ServiceAccount
 	if p.client.Get(ctx, kube.ServiceAccounts, account, &there) == nil {
 		for _, r := range there.ImagePullSecrets {
