@@ -16,7 +16,7 @@ import (
 // the log stream of a container as soon as that has exited. So while a daemon is waited for, we hold a stream of its log
 // open, and look whether it has ended before we believe that the daemon runs.
 
-// overdue is how long we wait for the cluster to tell of an exit that we know of.
+// overdue is how long we wait for the cluster to tell of an exit that we know of: it knows more about it than we do.
 const overdue = 5 * time.Second
 
 // run is one life of a container, between a start and an exit.
@@ -32,49 +32,53 @@ func runOf(o deploy.Observation) run { return run{o.Instance, o.StartedAt.UnixNa
 type guarded struct {
 	mirror *mirror
 	pod    string        // its name
-	ended  chan struct{} // closed when the stream has ended by itself
+	ended  chan struct{} // closed when the stream that is held has ended by itself
 }
 
-// guard holds the log stream of a run open until it ends or ctx does.
-func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o deploy.Observation) {
+// guard makes a run known to Look. With hold it keeps the log stream open until that ends or ctx does.
+func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o deploy.Observation, hold bool) {
 	if pod == nil {
 		return
 	}
 	g := &guarded{mirror: m, pod: pod.Name, ended: make(chan struct{})}
-	if _, there := p.guards.LoadOrStore(runOf(o), g); there {
+	if _, there := p.guards.LoadOrStore(runOf(o), g); there || !hold {
 		return
 	}
 	go func() {
-		stream, err := p.client.Log(ctx, pod.Name, url.Values{"container": {o.Daemon}, "follow": {"true"}, "tailLines": {"0"}})
-		if err != nil {
-			return // no right to read logs, or no way to the kubelet: then the cluster's word must do
-		}
-		defer func() { _ = stream.Close() }()
-		if _, err := io.Copy(io.Discard, stream); err == nil && ctx.Err() == nil {
+		// Without the right to read logs, or a way to the kubelet, the cluster's word must do.
+		if p.drain(ctx, pod.Name, o.Daemon, true) == nil {
 			close(g.ended)
 		}
 	}()
 }
 
-// The time that the stream of a container which has ended is given to end as well.
+// The time that a stream is given to end, beside what the kubelet was just seen to need, and at most.
 const (
 	echo      = 50 * time.Millisecond
-	echoAtAll = 2 * time.Second
+	echoAtAll = 5 * time.Second
 )
 
-// hasEnded says whether a guarded run is over. The stream of one that was over before the stream was asked for ends as
-// soon as the kubelet has got round to it; another, shorter question to the same kubelet tells how long that takes now.
+// hasEnded says whether a guarded run is over. The stream that guards it may lag a second behind: a kubelet that has read
+// all there is looks at the container only that often. But it looks when it begins to follow. So another stream is begun,
+// and given the time to end that the kubelet, asked twice for what it answers at once, needs for as many steps.
 func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) bool {
-	asked := time.Now()
 	asking, cancel := context.WithTimeout(ctx, echoAtAll)
 	defer cancel()
-	if stream, err := p.client.Log(asking, g.pod, url.Values{"container": {container}, "tailLines": {"0"}}); err == nil {
-		_, _ = io.Copy(io.Discard, stream)
-		_ = stream.Close()
+	fresh := make(chan struct{})
+	go func() {
+		if p.drain(asking, g.pod, container, true) == nil {
+			close(fresh)
+		}
+	}()
+	asked := time.Now()
+	for range 2 {
+		_ = p.drain(asking, g.pod, container, false)
 	}
 	timer := time.NewTimer(max(echo, time.Since(asked)))
 	defer timer.Stop()
 	select {
+	case <-fresh:
+		return true
 	case <-g.ended:
 		return true
 	case <-timer.C:
@@ -82,11 +86,28 @@ func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) b
 	}
 }
 
+// drain reads from the end of a container's log on, to the end of the stream.
+func (p *platform) drain(ctx context.Context, pod, container string, follow bool) error {
+	q := url.Values{"container": {container}, "tailLines": {"0"}}
+	if follow {
+		q.Set("follow", "true")
+	}
+	stream, err := p.client.Log(ctx, pod, q)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close() }()
+	if _, err = io.Copy(io.Discard, stream); err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
 // Look implements deploy.Looker.
 func (p *platform) Look(ctx context.Context, before deploy.Observation) (deploy.Observation, error) {
 	v, ok := p.guards.Load(runOf(before))
 	if !ok {
-		return deploy.Observation{}, errors.New("this run is not guarded")
+		return deploy.Observation{}, errors.New("this run was never watched")
 	}
 	g := v.(*guarded)
 	var now deploy.Observation
@@ -102,10 +123,14 @@ func (p *platform) Look(ctx context.Context, before deploy.Observation) (deploy.
 		differs(all[before.Daemon])
 		return now, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, overdue)
+	waiting, cancel := context.WithTimeout(ctx, overdue)
 	defer cancel()
-	if err := g.mirror.await(ctx, before.Daemon, differs); err != nil {
+	err := g.mirror.await(waiting, before.Daemon, differs)
+	if err != nil && (ctx.Err() != nil || waiting.Err() == nil) {
 		return deploy.Observation{}, err
+	}
+	if err != nil { // the cluster does not know yet what we know
+		now.State = deploy.BackOff
 	}
 	return now, nil
 }

@@ -109,7 +109,7 @@ func (v view) observePod(p *corev1.Pod, now time.Time) look {
 		return l
 	}
 	l.Restarts = int(status.RestartCount)
-	if t := status.LastTerminationState.Terminated; t != nil {
+	if t := status.LastTerminationState.Terminated; t != nil && status.State.Terminated == nil { // else it is about the run before
 		l.ended(t)
 	}
 	image := status.Image

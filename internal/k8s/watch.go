@@ -39,8 +39,8 @@ func (p *platform) Watch(ctx context.Context, stack string, opts deploy.WatchOpt
 					continue
 				}
 				last[daemon] = l.Observation
-				if l.State == deploy.Running && !first {
-					p.guard(ctx, m, all[daemon].current(), l.Observation)
+				if l.State == deploy.Running { // what ran before is no reason to hold a stream for each
+					p.guard(ctx, m, all[daemon].current(), l.Observation, !first)
 				}
 				if !yield(l.Observation, nil) {
 					return
