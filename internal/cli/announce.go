@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -89,13 +88,9 @@ func (d *deps) sayLater(quiet bool, line string) (stop func()) {
 	}
 }
 
-// knownDaemons refuses names that are not among the manifest's. That is wrong usage: no platform is asked.
+// knownDaemons refuses names that are not among the manifest's. No platform is asked.
 func knownDaemons(asked, candidates []string) error {
-	var p *deploy.Problem
-	if errors.As(deploy.CheckNames(asked, candidates, "the manifest"), &p) {
-		return usagef(p.Hint, "%s", p.Message)
-	}
-	return nil
+	return deploy.CheckNames(asked, candidates, "the manifest")
 }
 
 func sorted(names []string) []string {

@@ -77,7 +77,11 @@ func problemFailure(p *deploy.Problem, err error) *failure {
 	if hint == "" {
 		hint = explainHint(string(p.Reason))
 	}
-	return &failure{exit: exitFailed, code: string(p.Reason), message: err.Error(), hint: hint, err: err}
+	exit := exitFailed
+	if p.Reason == deploy.DaemonUnknown {
+		exit = exitUsage
+	}
+	return &failure{exit: exit, code: string(p.Reason), message: err.Error(), hint: hint, err: err}
 }
 
 // explainHint points to what is known of a code.

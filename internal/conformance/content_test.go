@@ -158,7 +158,7 @@ daemons:
 	if got := strings.Count(tail.stdout, "\n"); got != 1 || !strings.Contains(tail.stdout, "running") {
 		p.Errorf("logs --tail 1 gives %q", tail.stdout)
 	}
-	p.alien("daemon", "logs", "nobody").exits(1).says("NOT_FOUND")
+	p.alien("daemon", "logs", "nobody").exits(2).says("DAEMON_UNKNOWN")
 }
 
 // expect reads lines until each of the texts has been seen, in this order.

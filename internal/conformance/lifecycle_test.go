@@ -266,7 +266,7 @@ func restart(p *project) {
 		p.Errorf("restart: before %+v, after %+v", before, after)
 	}
 	p.only("api")
-	p.alien("daemon", "restart", "nobody").exits(1).says("NOT_FOUND", "nobody")
+	p.alien("daemon", "restart", "nobody").exits(2).says("DAEMON_UNKNOWN", "nobody")
 }
 
 func downByName(p *project) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/alienplatform/alien-go/internal/workload"
 )
 
 func (b *bench) down(opts DownOptions) (Report, error) {
@@ -152,17 +154,16 @@ func TestRestart(t *testing.T) {
 			}
 		})
 	})
-	for name, first := range map[string]string{"a daemon that is not there": "a good:1", "a stack that is not there": ""} {
+	for name, c := range map[string]struct {
+		stack []workload.Workload
+		want  Reason
+	}{"a daemon that is not there": {stackOf("a good:1"), DaemonUnknown}, "a stack that is not there": {nil, NotFound}} {
 		t.Run(name, func(t *testing.T) {
-			stack := stackOf(first)
-			if first == "" {
-				stack = nil
-			}
-			bubble(t, stack, func(b *bench) {
+			bubble(t, c.stack, func(b *bench) {
 				_, err := restart(b, RestartOptions{}, "c")
 				var p *Problem
-				if !errors.As(err, &p) || p.Reason != NotFound {
-					t.Errorf("error %v, want NOT_FOUND", err)
+				if !errors.As(err, &p) || p.Reason != c.want {
+					t.Errorf("error %v, want %s", err, c.want)
 				}
 				b.want("changes", b.called("begin"))
 			})

@@ -83,6 +83,7 @@ const (
 	Autoscaled            = fact.Autoscaled
 	FieldConflict         = fact.FieldConflict
 	NotFound              = fact.NotFound
+	DaemonUnknown         = fact.DaemonUnknown
 	Interrupted           = fact.Interrupted
 	OperationFailed       = fact.OperationFailed
 	Unavailable           = fact.Unavailable

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// CheckNames answers with a NotFound *Problem when a daemon's name is not among the known ones of whose: "the manifest",
+// CheckNames answers with a DaemonUnknown *Problem when a daemon's name is not among the known ones of whose: "the manifest",
 // or a stack. Its hint are the nearest known names, or all of them where none is near.
 func CheckNames(names, known []string, whose string) error {
 	var missing, near []string
@@ -22,7 +22,7 @@ func CheckNames(names, known []string, whose string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	p := &Problem{Reason: NotFound, Message: whose + " has no daemon " + quoted(missing, " or ")}
+	p := &Problem{Reason: DaemonUnknown, Message: whose + " has no daemon " + quoted(missing, " or ")}
 	switch {
 	case len(near) > 0:
 		p.Hint = "did you mean " + quoted(near, " and ") + "?"

@@ -282,15 +282,15 @@ func TestPlanRefusals(t *testing.T) {
 		message string
 		hint    string
 	}{
-		{"typing mistake", makePlan(Observed{}, only("conector", "worker")), NotFound,
+		{"typing mistake", makePlan(Observed{}, only("conector", "worker")), DaemonUnknown,
 			`the manifest has no daemon "conector"`, `did you mean "connector"?`},
-		{"two mistakes", makePlan(Observed{}, only("wroker", "x", "wroker")), NotFound,
+		{"two mistakes", makePlan(Observed{}, only("wroker", "x", "wroker")), DaemonUnknown,
 			`the manifest has no daemon "wroker" or "x"`, `did you mean "worker"?`},
-		{"nothing like it", makePlan(Observed{}, only("zzz")), NotFound,
+		{"nothing like it", makePlan(Observed{}, only("zzz")), DaemonUnknown,
 			`the manifest has no daemon "zzz"`, `its daemons are connector, worker`},
-		{"down of a daemon that is not there", down(observed(applied(ws[0])), "api"), NotFound,
+		{"down of a daemon that is not there", down(observed(applied(ws[0])), "api"), DaemonUnknown,
 			`the stack "edge" has no daemon "api"`, `its only daemon is connector`},
-		{"down of a daemon of no stack", down(Observed{}, "api"), NotFound, `the stack "edge" has no daemon "api"`, ``},
+		{"down of a daemon of no stack", down(Observed{}, "api"), DaemonUnknown, `the stack "edge" has no daemon "api"`, ``},
 		{"another stack of the same name", makePlan(foreign, PlanOptions{}), StackTaken,
 			`the stack "edge" is another one: it runs db, web, applied from edge/alien.yaml on host, and this manifest has none of these daemons`,
 			`give this stack another name, or pass --adopt to remove those daemons and use the name`},

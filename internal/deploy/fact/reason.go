@@ -44,7 +44,8 @@ const (
 	NamespaceMissing   Reason = "NAMESPACE_NOT_FOUND"
 	Autoscaled         Reason = "DAEMON_AUTOSCALED"
 	FieldConflict      Reason = "FIELD_CONFLICT" // another tool or person manages what we would set
-	NotFound           Reason = "NOT_FOUND"      // no such daemon or stack
+	NotFound           Reason = "NOT_FOUND"      // nothing of the name exists
+	DaemonUnknown      Reason = "DAEMON_UNKNOWN" // a daemon was named that there is none of: a usage error
 	Interrupted        Reason = "INTERRUPTED"
 	OperationFailed    Reason = "OPERATION_FAILED"   // the platform could not do it, for a cause without a code of its own
 	Unavailable        Reason = "TARGET_UNAVAILABLE" // a platform or runtime that this build or machine does not have
@@ -54,7 +55,7 @@ const (
 // is one of an operation, not of a daemon's start.
 func (r Reason) Operational() bool {
 	switch r {
-	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, Unavailable,
+	case EngineUnreachable, EngineDenied, OperationFailed, LockHeld, LockLost, StackTaken, NotFound, DaemonUnknown, Unavailable,
 		CredentialsRefused, NamespaceMissing:
 		return true
 	}
