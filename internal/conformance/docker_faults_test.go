@@ -1,14 +1,9 @@
 package conformance
 
 import (
-	"bytes"
-	"errors"
-	"flag"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -71,105 +66,34 @@ resources:
 `, "VALUE", level)
 }
 
-// everyMoment tries all the moments at which an up can be killed, not only as many as a run of CI has time for.
-var everyMoment = flag.Bool("every-moment", false, "kill up before and after each of its calls to the engine")
-
-// moments is how many moments are tried otherwise, spread evenly.
+// moments is how many moments of an up on Docker are tried, spread evenly.
 const moments = 56
 
 // TestDockerKilledDuringCreate and its sibling kill up with SIGKILL just before and just after calls it makes to the
 // engine; the next up must end as an undisturbed one does.
-func TestDockerKilledDuringCreate(t *testing.T) { killAtEveryCall(t, "", threeDaemons("1")) }
+func TestDockerKilledDuringCreate(t *testing.T) {
+	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, moments, "", threeDaemons("1"))
+}
 
 func TestDockerKilledDuringReplace(t *testing.T) {
-	killAtEveryCall(t, threeDaemons("1"), threeDaemons("2"))
+	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, moments, threeDaemons("1"), threeDaemons("2"))
 }
 
-// killAtEveryCall sees how many calls an undisturbed up of second makes, after one of first (if any), and then kills
-// another such up at one moment after another.
-func killAtEveryCall(t *testing.T, first, second string) {
-	calls := callsOf(t, first, second)
-	every := 1
-	if n := 2 * calls; !*everyMoment && n > moments {
-		every = n / moments
-	}
-	var killed atomic.Int32
-	t.Run("moments", func(t *testing.T) {
-		for i := 0; i < 2*calls; i += every {
-			when, call := []string{"before", "after"}[i%2], i/2+1
-			t.Run(fmt.Sprintf("%s call %d", when, call), func(t *testing.T) {
-				t.Parallel()
-				if killAt(t, first, second, when, call) {
-					killed.Add(1)
-				}
-			})
-		}
-	})
-	// Calls made at the same time come in another order, and a few fewer, each time: the last moments may not come.
-	if n := killed.Load(); n < 50 {
-		t.Errorf("up was killed at %d moments only, of %d calls", n, calls)
-	}
-}
+func (b behind) calls() int { return len(b.proxy.Calls()) }
+func (b behind) reset()     { b.proxy.Reset() }
 
-// callsOf counts the calls of an undisturbed up.
-func callsOf(t *testing.T, first, second string) int {
-	on := behindProxy(t)
-	p := newProject(t, on)
-	if first != "" {
-		p.manifest(first)
-		p.up(0)
-	}
-	on.proxy.Reset()
-	p.manifest(second)
-	p.up(0)
-	return len(on.proxy.Calls())
-}
-
-// killAt kills one up at one moment and checks what the next makes of it. It tells whether the moment came at all.
-func killAt(t *testing.T, first, second, when string, call int) bool {
-	on := behindProxy(t)
-	p := newProject(t, on)
-	if first != "" {
-		p.manifest(first)
-		p.up(0)
-	}
-	on.proxy.Reset()
-	p.manifest(second)
-	up := p.command("daemon", "up")
-	var said bytes.Buffer
-	up.Stdout, up.Stderr = &said, &said
-	started := make(chan struct{})
-	at := func(n int, _ testbed.Call) {
-		if n == call {
-			<-started
-			_ = up.Process.Kill()
-		}
-	}
+func (b behind) at(when string, f func(n int)) {
 	if when == "before" {
-		on.proxy.Before(at)
+		b.proxy.Before(func(n int, _ testbed.Call) { f(n) })
 	} else {
-		on.proxy.After(at)
+		b.proxy.After(func(n int, _ testbed.Call) { f(n) })
 	}
-	if err := up.Start(); err != nil {
-		t.Fatal(err)
-	}
-	close(started)
-	err := up.Wait()
-	on.proxy.Reset()
-	var exit *exec.ExitError
-	killed := errors.As(err, &exit) && exit.ExitCode() == -1
-	if err != nil && !killed {
-		t.Fatalf("up ended by itself before it was killed: %v\n%s", err, said.String())
-	}
-	p.convergesTo(second)
-	return killed
 }
 
-// convergesTo is converges, and nothing but the daemons of threeDaemons is there.
-func (p *project) convergesTo(manifest string) {
+// settled asserts that nothing but the daemons of threeDaemons is there.
+func (b behind) settled(p *project) {
 	p.Helper()
-	p.converges()
-	left := p.on.leftovers(p.T, p.stack)
+	left := b.leftovers(p.T, p.stack)
 	slices.Sort(left)
 	want := []string{"container /" + p.stack + "-api", "container /" + p.stack + "-checked", "container /" + p.stack + "-stored", "volume " + p.stack + "-files"}
 	if !slices.Equal(left, want) {

@@ -3,12 +3,12 @@
 package conformance
 
 import (
-	"bytes"
-	"errors"
+	"flag"
 	"fmt"
 	"net/http"
-	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,38 +17,90 @@ import (
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
-// behindClusterProxy is kubernetes with every call of alien going through a proxy; the tests' own calls do not.
-func behindClusterProxy(t *testing.T) (kubernetes, *testbed.ClusterProxy, *leveled) {
+// proxied is kubernetes with every call of alien going through a proxy; the tests' own calls do not.
+type proxied struct {
+	kubernetes
+	proxy *testbed.ClusterProxy
+}
+
+func behindCluster(t *testing.T) proxied {
 	t.Helper()
 	on := newKubernetes(t)
-	proxy := testbed.NewClusterProxy(t, on.cluster, on.cluster.Kubeconfig)
-	image := on.image(t, testbed.Plain)
-	on.cluster = &testbed.KubernetesCluster{Kubeconfig: proxy.Kubeconfig, Context: on.cluster.Context}
-	return on, proxy, &leveled{newProject(t, on), image}
+	return proxied{on, testbed.NewClusterProxy(t, on.cluster, on.cluster.Kubeconfig)}
 }
 
-// leveled is a project of one image.
-type leveled struct {
-	*project
-	image string
+func (k proxied) env() []string { return []string{"KUBECONFIG=" + k.proxy.Kubeconfig} }
+func (k proxied) reset()        { k.proxy.Reset() }
+
+// review says whether a call only asks what the user may do. There are many of these, and they come before everything.
+func review(c testbed.ClusterCall) bool {
+	return strings.HasPrefix(c.Path, "/apis/authorization.k8s.io/")
 }
 
-// level is a stack of two daemons, one of them with a secret, that an update of the level replaces.
-func level(p *leveled, n string) {
-	p.file("alien.yaml", "name: "+p.stack+strings.NewReplacer("IMAGE", p.image, "LEVEL", n).Replace(`
+func (k proxied) calls() int {
+	return len(slices.DeleteFunc(k.proxy.Calls(), review))
+}
+
+func (k proxied) at(when string, f func(n int)) {
+	var seen atomic.Int32
+	count := func(_ int, c testbed.ClusterCall) {
+		if !review(c) {
+			f(int(seen.Add(1)))
+		}
+	}
+	if when == "before" {
+		k.proxy.Before(count)
+	} else {
+		k.proxy.After(count)
+	}
+}
+
+// settled asserts that there is what two daemons have, one of them with a secret. The Secrets are the stack's key and that
+// daemon's; ReplicaSets are the cluster's history.
+func (k proxied) settled(p *project) {
+	p.Helper()
+	kinds := map[string]int{}
+	left := k.leftovers(p.T, p.stack)
+	for _, o := range left {
+		kind, _, _ := strings.Cut(o, " ")
+		kinds[kind]++
+	}
+	if kinds["Deployment"] != 2 || kinds["Pod"] != 2 || kinds["Secret"] != 2 || kinds["Lease"] != 0 {
+		p.Errorf("there are %v", left)
+	}
+}
+
+// twoDaemons is a stack with a health check, a secret and a file lock that shows any overlap.
+func twoDaemons(level string) string {
+	return strings.ReplaceAll(`
 daemons:
-  api: { image: "IMAGE", command: [/daemon, run], environment: { L: "LEVEL", TOKEN: { fromEnv: TOKEN } } }
-  worker: { image: "IMAGE", command: [/daemon, tick, 1s], environment: { L: "LEVEL" } }
-`))
+  api:
+    image: IMAGE
+    command: [/daemon, single, /shared/api.lock]
+    environment: { LEVEL: "VALUE", TOKEN: { fromEnv: TOKEN } }
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+  checked:
+    image: IMAGE
+    command: [/daemon, slow-start, 50ms, /tmp/ready]
+    environment: { LEVEL: "VALUE" }
+    healthCheck: { command: [/daemon, health, /tmp/ready] }
+`, "VALUE", level)
+}
+
+// level is twoDaemons at one of its levels, with another secret at each.
+func (p *project) level(n string) {
+	p.Helper()
+	p.manifest(twoDaemons(n))
 	p.extra = []string{"TOKEN=hush-" + n}
 }
 
 // TestKubernetesWatchesCut: that no watch lasts longer than 200 ms changes nothing about what is seen.
 func TestKubernetesWatchesCut(t *testing.T) {
-	_, proxy, p := behindClusterProxy(t)
-	proxy.CutWatchesEvery(t, 200*time.Millisecond)
+	on := behindCluster(t)
+	p := newProject(t, on)
+	on.proxy.CutWatchesEvery(t, 200*time.Millisecond)
 	for _, n := range []string{"1", "2"} {
-		level(p, n)
+		p.level(n)
 		for _, d := range p.up(0).Daemons {
 			if d.Outcome != deploy.OutcomeReady {
 				t.Errorf("%s: %s", d.Daemon, d.Outcome)
@@ -62,107 +114,205 @@ func TestKubernetesWatchesCut(t *testing.T) {
 func TestKubernetesRefusals(t *testing.T) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusInternalServerError} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			_, proxy, p := behindClusterProxy(t)
+			t.Parallel()
+			on := behindCluster(t)
+			p := newProject(t, on)
 			for _, n := range []string{"1", "2"} {
-				level(p, n)
-				proxy.FailNext(12, testbed.ClusterFault{Status: status, RetryAfter: 1})
+				p.level(n)
+				on.proxy.FailNext(12, testbed.ClusterFault{Status: status, RetryAfter: 1})
 				p.up(0)
 			}
-			proxy.FailNext(12, testbed.ClusterFault{Status: status})
+			on.proxy.FailNext(12, testbed.ClusterFault{Status: status})
 			p.alien("daemon", "down").exits(0)
 		})
 	}
 }
 
-// TestKubernetesOutage: the API server goes away for some seconds in the middle of an update. That up ends, and the next
-// one ends well.
+// stopParts has tests stop parts of the cluster, which disturbs whoever else uses it, and takes its time.
+var stopParts = flag.Bool("stop-parts", false, "stop the API server and the kubelet of the test cluster, and kill up at 50 moments of it")
+
+// outage takes the API server away for a while, once it has been asked for a change of a kind.
+type outage struct {
+	name, command string
+	isMoment      func(testbed.ClusterCall) bool
+	created       bool // before
+}
+
+func outages() []outage {
+	writes := func(method, resource string) func(testbed.ClusterCall) bool {
+		return func(c testbed.ClusterCall) bool {
+			return c.Mutates() && c.Method == method && strings.Contains(c.Path, "/"+resource+"/")
+		}
+	}
+	return []outage{
+		{"create", "up", writes(http.MethodPatch, "deployments"), false},
+		{"update", "up", writes(http.MethodPatch, "deployments"), true},
+		{"down", "down", writes(http.MethodDelete, "deployments"), true},
+	}
+}
+
+// TestKubernetesOutage: the API server is not reached for some seconds in the middle of a change. The change ends well.
 func TestKubernetesOutage(t *testing.T) {
-	on, proxy, p := behindClusterProxy(t)
-	level(p, "1")
-	p.up(0)
-	level(p, "2")
-	up := p.command("daemon", "up", "--progress", "plain")
-	stderr, err := up.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
+	for _, o := range outages() {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			on := behindCluster(t)
+			o.run(t, on, func() {
+				on.proxy.Refuse()
+				time.AfterFunc(2*time.Second, func() {
+					if err := on.proxy.Accept(); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
 	}
-	if err := up.Start(); err != nil {
-		t.Fatal(err)
+}
+
+// TestKubernetesServerStopped is the same with the API server itself, for ten seconds.
+func TestKubernetesServerStopped(t *testing.T) {
+	if !*stopParts {
+		t.Skip("stops the API server for everybody: run with -stop-parts")
 	}
-	said := readUntil(stderr, "stopping")
-	proxy.Refuse()
-	time.AfterFunc(5*time.Second, func() {
-		if err := proxy.Accept(); err != nil {
-			t.Error(err)
+	for _, o := range outages() {
+		t.Run(o.name, func(t *testing.T) {
+			on := behindCluster(t)
+			stopped := make(chan struct{})
+			o.run(t, on, func() {
+				go func() {
+					defer close(stopped)
+					on.cluster.Stop(t, testbed.APIServer)
+					<-time.After(10 * time.Second)
+					on.cluster.Start(t, testbed.APIServer)
+				}()
+			})
+			<-stopped
+		})
+	}
+}
+
+// run makes the change with an outage in its middle, and sees that it ends well and leaves nothing for another one.
+func (o outage) run(t *testing.T, on proxied, begin func()) {
+	p := newProject(t, on)
+	p.level("1")
+	if o.created {
+		p.up(0)
+		p.level("2")
+	}
+	on.reset()
+	once := sync.OnceFunc(begin)
+	on.proxy.After(func(_ int, c testbed.ClusterCall) {
+		if o.isMoment(c) {
+			go once() // the answer is still to get through, or to break off
 		}
 	})
-	said += readUntil(stderr, "")
-	_ = up.Wait()
-	if code := up.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("up during an outage of five seconds: exit code %d\n%s", code, said)
-	}
-	p.settled(on)
-}
-
-// settled asserts that up ends as an undisturbed one does: one pod each, nothing left over, and then nothing to do.
-func (p *project) settled(on kubernetes) {
-	p.Helper()
-	p.up(0, "--lock-timeout", "1m")
-	for _, daemon := range []string{"api", "worker"} {
-		p.only(daemon)
-	}
-	kinds := map[string]int{}
-	left := on.leftovers(p.T, p.stack)
-	for _, o := range left {
-		kind, _, _ := strings.Cut(o, " ")
-		kinds[kind]++
-	}
-	// the Secrets are the stack's key and what one daemon has; ReplicaSets are the cluster's history
-	if kinds["Deployment"] != 2 || kinds["Pod"] != 2 || kinds["Secret"] != 2 || kinds["Lease"] != 0 {
-		p.Errorf("there are %v", left)
-	}
-	for _, d := range p.up(0).Daemons {
-		if d.Action != deploy.Unchanged {
-			p.Errorf("a further up would %s %s", d.Action, d.Daemon)
+	p.alien("daemon", o.command).exits(0)
+	on.reset()
+	if o.command == "down" {
+		if left := on.leftovers(t, p.stack); len(left) != 0 {
+			t.Errorf("down left %v", left)
 		}
+		return
 	}
+	p.converges()
+	on.settled(p)
 }
 
-// TestKubernetesKilled kills up at moments spread over the calls that change something; the next up ends well.
-func TestKubernetesKilled(t *testing.T) {
-	on, proxy, p := behindClusterProxy(t)
-	killed := 0
-	for i := range 10 {
-		level(p, fmt.Sprint(i))
-		up := p.command("daemon", "up")
-		var said bytes.Buffer
-		up.Stdout, up.Stderr = &said, &said
-		started := make(chan struct{})
-		var seen atomic.Int32
-		proxy.Reset()
-		proxy.After(func(_ int, c testbed.ClusterCall) {
-			if c.Mutates() {
-				if seen.Add(1) == int32(1+i%6) {
+// TestKubernetesKubeletStopped: without a kubelet nothing starts and nothing ends. An up says so in time, and once there
+// is one again, the next ends well.
+func TestKubernetesKubeletStopped(t *testing.T) {
+	if !*stopParts {
+		t.Skip("stops the kubelet for everybody: run with -stop-parts")
+	}
+	on := behindCluster(t)
+	p := newProject(t, on)
+	p.level("1")
+	p.up(0)
+	p.manifest(strings.ReplaceAll(twoDaemons("2"), "image: IMAGE", "image: IMAGE\n    stopGracePeriodSeconds: 1"))
+	on.cluster.Stop(t, testbed.Kubelet)
+	began := time.Now()
+	got := outcome(t, p.up(5, "--timeout", "10s"), "api")
+	if v := got.Verdict; v == nil || v.Reason != deploy.StartTimeout {
+		t.Errorf("without a kubelet: %+v %+v", got, got.Verdict)
+	}
+	// 30 s of the old one's grace, and 10 s for the cluster to clean up, do not count.
+	if took := time.Since(began); took > 90*time.Second {
+		t.Errorf("up took %s, with a timeout of 10s", took)
+	}
+	on.cluster.Start(t, testbed.Kubelet)
+	p.converges()
+	on.settled(p)
+}
+
+// killedMoments is how many moments of an up on Kubernetes are tried.
+func killedMoments() int {
+	if *stopParts {
+		return 52
+	}
+	return 8
+}
+
+// TestKubernetesKilledDuringCreate and its sibling kill up with SIGKILL at moments of its calls to the API server.
+func TestKubernetesKilledDuringCreate(t *testing.T) { killOnCluster(t, "", twoDaemons("1")) }
+
+func TestKubernetesKilledDuringReplace(t *testing.T) {
+	killOnCluster(t, twoDaemons("1"), twoDaemons("2"))
+}
+
+func killOnCluster(t *testing.T, first, second string) {
+	killAtCalls(t, func(t *testing.T) killable { return tokenful{behindCluster(t)} }, killedMoments(), first, second)
+}
+
+// tokenful is a cluster for manifests that take a secret from the environment.
+type tokenful struct{ proxied }
+
+func (k tokenful) env() []string { return append(k.proxied.env(), "TOKEN=hush") }
+
+// TestKubernetesDownKilled: a down that is killed leaves pods on their way out. Another down waits for them, and an up at
+// once never has two run.
+func TestKubernetesDownKilled(t *testing.T) {
+	const slow = `
+daemons:
+  api:
+    image: IMAGE
+    command: [/daemon, single, /shared/lock, 3s]
+    runtime: { mounts: [{ source: DIR, target: /shared }] }
+`
+	for _, then := range []string{"up", "down"} {
+		t.Run(then, func(t *testing.T) {
+			t.Parallel()
+			on := behindCluster(t)
+			p := newProject(t, on)
+			p.manifest(slow)
+			p.up(0)
+			down := p.command("daemon", "down")
+			started := make(chan struct{})
+			on.proxy.After(func(_ int, c testbed.ClusterCall) {
+				if c.Method == http.MethodDelete && strings.Contains(c.Path, "/deployments/") {
 					<-started
-					_ = up.Process.Kill()
+					_ = down.Process.Kill()
 				}
+			})
+			if err := down.Start(); err != nil {
+				t.Fatal(err)
+			}
+			close(started)
+			_ = down.Wait()
+			on.reset()
+			if code := down.ProcessState.ExitCode(); code != -1 {
+				t.Fatalf("down ended by itself with exit code %d", code)
+			}
+			p.alien("daemon", then).exits(0)
+			if then == "down" {
+				if left := on.leftovers(t, p.stack); len(left) != 0 {
+					t.Errorf("down left %v", left)
+				}
+				return
+			}
+			p.only("api")
+			if d := p.daemonStatus(0, "api"); d.Restarts != 0 {
+				t.Errorf("the new one met the old one: %+v", d)
 			}
 		})
-		if err := up.Start(); err != nil {
-			t.Fatal(err)
-		}
-		close(started)
-		err := up.Wait()
-		proxy.Reset()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() == -1 {
-			killed++
-		} else if err != nil {
-			t.Fatalf("up ended by itself: %v\n%s", err, said.String())
-		}
-		p.settled(on)
-	}
-	if killed < 8 {
-		t.Errorf("up was killed only %d times", killed)
 	}
 }

@@ -105,9 +105,29 @@ func (p *platform) Observe(ctx context.Context, stack string, ws []workload.Work
 		}
 		o.Daemons = append(o.Daemons, found)
 	}
+	o.Daemons = append(o.Daemons, ending(deployments.Items, pods.Items)...)
 	o.Barred = barred(ws, there.accounts, scaled)
 	slices.SortFunc(o.Daemons, func(a, b deploy.Daemon) int { return strings.Compare(a.Daemon, b.Daemon) })
 	return o, nil
+}
+
+// ending are daemons whose Deployment is gone and whose pods are not yet: a run that was broken off has left them on their
+// way out.
+func ending(deployments []live, pods []corev1.Pod) []deploy.Daemon {
+	var out []deploy.Daemon
+	for i := range pods {
+		pod := &pods[i]
+		name := pod.Labels[labelDaemon]
+		has := slices.ContainsFunc(deployments, func(d live) bool { return d.Labels[labelDaemon] == name })
+		listed := slices.ContainsFunc(out, func(d deploy.Daemon) bool { return d.Daemon == name })
+		if name == "" || has || listed {
+			continue
+		}
+		d := deploy.Daemon{Hash: pod.Annotations[noteHash]}
+		d.Observation = deploy.Observation{Daemon: name, Instance: string(pod.UID), State: deploy.Gone, Node: pod.Spec.NodeName}
+		out = append(out, d)
+	}
+	return out
 }
 
 // unclean says that a run which was broken off has left its lock, and with it perhaps Secrets that nothing uses. Who may

@@ -178,6 +178,9 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 		if err := s.gone(ctx, daemon, old, report); err != nil {
 			return err
 		}
+		if err := s.unmade(ctx, daemon, before); err != nil {
+			return err
+		}
 	}
 	after, err := s.apply(ctx, before, r.deployment, false)
 	if err != nil {
@@ -287,7 +290,7 @@ func (s *session) Remove(ctx context.Context, daemon string) error {
 			return s.problem(err)
 		}
 	}
-	return s.problem(s.mirror.await(ctx, daemon, func(v view) bool { return v.deployment == nil && len(v.pods) == 0 }))
+	return s.problem(s.mirror.await(ctx, daemon, func(v view) bool { return v.deployment == nil && len(v.pods) == 0 && !v.owned() }))
 }
 
 // Restart implements deploy.Session: through the template, so that the old pod has ended before the new one starts.

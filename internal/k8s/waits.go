@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -39,6 +40,20 @@ func (s *session) gone(ctx context.Context, daemon string, pods map[string]time.
 	return s.mirror.await(ctx, daemon, func(v view) bool {
 		return !slices.ContainsFunc(v.pods, func(p *corev1.Pod) bool { _, old := pods[string(p.UID)]; return old })
 	})
+}
+
+// unmade waits until nothing is left that could make another pod of a Deployment that is gone. before is the present one.
+func (s *session) unmade(ctx context.Context, daemon string, before *live) error {
+	if before != nil {
+		return nil
+	}
+	return s.mirror.await(ctx, daemon, func(v view) bool { return len(v.pods) == 0 && !v.owned() })
+}
+
+// owned says that there are ReplicaSets of a Deployment, which the cluster removes after it. One that a person has kept
+// on purpose has no owner any more.
+func (v view) owned() bool {
+	return slices.ContainsFunc(v.replicaSets, func(rs *appsv1.ReplicaSet) bool { return len(rs.OwnerReferences) > 0 })
 }
 
 // begun waits until a daemon's container was started, or cannot be for now.

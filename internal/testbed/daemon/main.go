@@ -34,7 +34,7 @@ func modes() map[string]mode {
 		"alloc":           alloc,         // BYTES: makes that much memory resident, then runs
 		"print":           printLines,    // LINE…: prints each on stdout, then runs
 		"touch":           touch,         // FILE: writes FILE, then runs; exits 1 where that is not possible
-		"single":          single,        // FILE: runs, or exits 77 while another process does so with the same FILE
+		"single":          single,        // FILE [DURATION]: runs, or exits 77 while another process does so with the same FILE; takes that long to stop
 	}
 }
 
@@ -246,8 +246,8 @@ func touch(args []string) (int, error) {
 }
 
 func single(args []string) (int, error) {
-	if len(args) != 1 {
-		return 2, fmt.Errorf("single wants FILE, got %q", args)
+	if len(args) < 1 || len(args) > 2 {
+		return 2, fmt.Errorf("single wants FILE [DURATION], got %q", args)
 	}
 	file, err := os.OpenFile(args[0], os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -256,6 +256,9 @@ func single(args []string) (int, error) {
 	defer file.Close()
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return 77, fmt.Errorf("overlap: another one runs: %w", err)
+	}
+	if len(args) == 2 {
+		return stopAfterTerm(args[1:])
 	}
 	return run(nil)
 }
