@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
+	"os"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/deploy/fact"
@@ -89,7 +89,7 @@ func (c *Client) Watch(ctx context.Context, stack string) iter.Seq2[Event, error
 // errEnough ends a stream that nobody wants to go on.
 var errEnough = errors.New("enough")
 
-func follow(conn net.Conn, yield func(Event) bool) error {
+func follow(conn *os.File, yield func(Event) bool) error {
 	in := json.NewDecoder(conn)
 	for {
 		var r response
@@ -143,7 +143,7 @@ func exchange(conn io.ReadWriter, r request) (response, error) {
 }
 
 // dial connects, and starts the supervisor where it is gone: it ends by itself when there is nothing to keep.
-func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+func (c *Client) dial(ctx context.Context) (*os.File, error) {
 	conn, err := connect(ctx, c.dir)
 	if err == nil || ctx.Err() != nil {
 		return conn, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -80,7 +79,7 @@ func ensure(ctx context.Context, dir string) error {
 }
 
 // connect gives a connection on which a supervisor of our version waits for a request.
-func connect(ctx context.Context, dir string) (net.Conn, error) {
+func connect(ctx context.Context, dir string) (*os.File, error) {
 	conn, version, err := greeted(ctx, dir)
 	if err == nil && version != protocol {
 		return nil, errors.Join(errors.New("the process supervisor is of another version"), conn.Close())
@@ -90,7 +89,7 @@ func connect(ctx context.Context, dir string) (net.Conn, error) {
 
 // greeted connects and reads the greeting. A supervisor that is about to end gives none: nothing was asked of it yet then,
 // and it is as good as gone.
-func greeted(ctx context.Context, dir string) (net.Conn, int, error) {
+func greeted(ctx context.Context, dir string) (*os.File, int, error) {
 	conn, err := dialSocket(ctx, dir)
 	if err != nil {
 		return nil, 0, err
@@ -109,7 +108,7 @@ func greeted(ctx context.Context, dir string) (net.Conn, int, error) {
 }
 
 // quit asks a supervisor to end and to leave its daemons running.
-func quit(conn net.Conn) error {
+func quit(conn *os.File) error {
 	defer conn.Close()
 	_, err := exchange(conn, request{Op: opQuit})
 	return err

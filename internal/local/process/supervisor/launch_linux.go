@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,24 +17,13 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy/fact"
 )
 
+// small makes the supervisor collect its heap at every fifth that it grows: it has all the time in the world.
+const small = "GOGC=20"
+
 // stageName is what this program is called when it is run as the supervisor.
 const stageName = "alien-supervisor"
 
 func needsLinux() error { return nil }
-
-// dialSocket connects to a directory's socket. Its path goes through an open directory: a socket's own may be no longer
-// than 107 bytes.
-func dialSocket(ctx context.Context, dir string) (net.Conn, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	var dialer net.Dialer
-	return dialer.DialContext(ctx, "unix", socketPath(d))
-}
-
-func socketPath(dir *os.File) string { return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName) }
 
 // launch starts a supervisor in a session of its own, and waits until it serves. One that finds another one there ends
 // without a word.
@@ -56,7 +44,7 @@ func launch(ctx context.Context, dir string) error {
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe",
 		Args:        []string{stageName, dir},
-		Env:         []string{}, // nothing of ours is to reach the supervisor, nor what it starts
+		Env:         []string{small}, // nothing of ours is to reach the supervisor, nor what it starts
 		Dir:         "/",
 		Stderr:      log,
 		ExtraFiles:  []*os.File{said},

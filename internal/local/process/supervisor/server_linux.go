@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
+	"runtime"
 	"sync"
 	"time"
 
@@ -41,7 +40,6 @@ const (
 	startsAtOnce = 4               // each takes a thread, and Go never gives one back
 	restAfter    = 2 * time.Second // with nothing to do it ends after that time: the next command may come at once
 	requestLimit = 16 << 20        // bytes
-	collectAt    = 20              // percent that the heap may grow before it is collected
 )
 
 // Stage does the work of the supervisor where this process was started as one. Its answer is then the process's exit code.
@@ -74,7 +72,6 @@ func serve(dir string, ready *os.File) error {
 		return err
 	}
 	defer lock.Close()
-	debug.SetGCPercent(collectAt) // it has all the time in the world, and is to be small
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &supervisor{dir: dir, slots: make(chan struct{}, checksAtOnce), gate: make(chan struct{}, startsAtOnce), done: cancel, instances: map[string]*instance{}}
@@ -123,29 +120,11 @@ func endOnSignal(ctx context.Context) context.Context {
 	return ctx
 }
 
-// listen opens the socket. The lock is ours: a socket that is there is a dead supervisor's.
-func listen(dir string) (net.Listener, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	if err := os.Remove(filepath.Join(dir, socketName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketPath(d), Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false) // its path is one of a file that is closed by then
-	return l, os.Chmod(filepath.Join(dir, socketName), 0o600)
-}
-
-// accept serves clients until the listener is closed.
-func (s *supervisor) accept(ctx context.Context, l net.Listener) {
+// accept serves clients until the listener is closed, at the end of ctx.
+func (s *supervisor) accept(ctx context.Context, l *os.File) {
 	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		conn, err := acceptNext(l)
+		if ctx.Err() != nil {
 			return
 		}
 		if err != nil { // too many open files: those who are served now will close some
@@ -193,11 +172,11 @@ func (s *supervisor) endIfIdle() {
 		s.done()
 		return
 	}
-	debug.FreeOSMemory() // what many starts at once took is not needed for a long time
+	runtime.GC() // what many starts at once took is not needed for a long time
 }
 
 // client greets a client, and does what it asks for.
-func (s *supervisor) client(ctx context.Context, conn net.Conn) {
+func (s *supervisor) client(ctx context.Context, conn *os.File) {
 	out := json.NewEncoder(conn)
 	if err := allowed(conn); err != nil {
 		_ = out.Encode(response{Problem: troubleOf(err)})
@@ -222,18 +201,10 @@ func (s *supervisor) client(ctx context.Context, conn net.Conn) {
 }
 
 // allowed says whether a client may use the supervisor: its own user and root may.
-func allowed(conn net.Conn) error {
-	raw, err := conn.(*net.UnixConn).SyscallConn()
+func allowed(conn *os.File) error {
+	who, err := peer(conn)
 	if err != nil {
 		return err
-	}
-	var who *unix.Ucred
-	var asked error
-	if err := raw.Control(func(fd uintptr) { who, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return err
-	}
-	if asked != nil {
-		return asked
 	}
 	if int(who.Uid) != os.Geteuid() && who.Uid != 0 {
 		return &fact.Problem{Reason: fact.EngineDenied, Message: "this process supervisor belongs to another user"}
@@ -332,7 +303,7 @@ func (s *supervisor) run(ctx context.Context, i *instance) {
 }
 
 // watch streams events until the client goes away.
-func (s *supervisor) watch(ctx context.Context, conn net.Conn, stack string) {
+func (s *supervisor) watch(ctx context.Context, conn *os.File, stack string) {
 	w := s.hub.watch(stack)
 	defer s.hub.leave(w)
 	ctx, cancel := context.WithCancel(ctx)

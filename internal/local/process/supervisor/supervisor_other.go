@@ -4,7 +4,7 @@ package supervisor
 
 import (
 	"context"
-	"net"
+	"os"
 
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
 )
@@ -14,6 +14,6 @@ func Stage() (code int, stage bool) { return 0, false }
 
 func needsLinux() error { return sandbox.Check() }
 
-func dialSocket(context.Context, string) (net.Conn, error) { return nil, needsLinux() }
+func dialSocket(context.Context, string) (*os.File, error) { return nil, needsLinux() }
 
 func launch(context.Context, string) error { return needsLinux() }
