@@ -90,7 +90,7 @@ docs: ## writes docs/ from the code
 	go run ./internal/docsgen docs
 
 .PHONY: demo
-demo: build engine ## the main job, from preflight to down, on an example stack
+demo: build ## the main job, from preflight to down, on an example stack; without Docker the process runtime does it
 	examples/demo/run.sh
 
 BENCHES := docker

@@ -31,6 +31,7 @@ func platformCases() []codeCase {
 		codeCase{preflight.FieldUnsupported, "privileged", func(_ *manifest.Stack, d *manifest.Daemon) {
 			d.Runtime.Privileged = true
 		}, on(process)},
+		codeCase{preflight.FieldUnsupported, "rshared", mount("/srv", "/srv", "ro,rshared"), on(process)},
 		codeCase{preflight.FieldUnsupported, "init", func(_ *manifest.Stack, d *manifest.Daemon) {
 			d.Runtime.Init = true
 		}, on(cluster)},

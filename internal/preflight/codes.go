@@ -252,7 +252,7 @@ func runtimeCodes() []manifest.CodeInfo {
 			Details: "Local resources are mounted at /var/lib/alien/<id>.",
 			Fix:     "Choose another target."},
 		{Code: MountOptionInvalid, Summary: "a mount's options are unknown or contradict each other",
-			Details: "Every target carries ro, rw, rprivate, rslave and rshared, and no others.",
+			Details: "There are ro, rw, rprivate, rslave and rshared, and no others.",
 			Fix:     "Use one of ro and rw, and at most one of the rest."},
 	}
 }

@@ -182,6 +182,9 @@ func networkMode(d manifest.Daemon) string {
 
 func flag(b bool) string { return strconv.FormatBool(b) }
 
+// mountOptionsPath is the row of a mount's options.
+const mountOptionsPath = "daemons.*.runtime.mounts[*].options"
+
 func mountFields() []Field {
 	mounts := on(noted("of the engine's machine"), yes(), noted("of whichever node runs the daemon; needs a namespace that admits host paths"))
 	return []Field{
@@ -191,7 +194,9 @@ func mountFields() []Field {
 			Description: "The path on the machine; it must exist."},
 		{Path: "daemons.*.runtime.mounts[*].target", Type: "absolute path", Support: everywhere(),
 			Description: "Where the daemon sees it; not below /var/lib/alien, where linked resources are."},
-		{Path: "daemons.*.runtime.mounts[*].options", Type: "comma-separated words", Default: "rw", Support: everywhere(),
+		{Path: mountOptionsPath, Type: "comma-separated words", Default: "rw", ownCheck: true,
+			Support: on(yes(), only([]string{"ro", "rw", "rprivate", "rslave"}, "what a daemon mounts there cannot be seen by the machine", "use rslave, or --runtime docker"),
+				yes()),
 			Description: "ro or rw, and one of rprivate, rslave and rshared."},
 	}
 }

@@ -69,7 +69,7 @@ func stackChecks() []check {
 // targetChecks hold for one target, and run only where it is one that this tool deploys to.
 func targetChecks() []check {
 	return []check{
-		checkDeclared, checkFields, checkArchives, checkSecretRefs, checkMissingBindings,
+		checkDeclared, checkFields, checkMountPropagation, checkArchives, checkSecretRefs, checkMissingBindings,
 		checkProfiles, checkRequests, checkManagerReachable,
 	}
 }

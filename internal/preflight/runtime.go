@@ -109,7 +109,7 @@ func checkMountTargets(r *report) {
 	})
 }
 
-// checkMountOptions: every target carries these and no others.
+// checkMountOptions: there are these and no others.
 func checkMountOptions(r *report) {
 	r.eachMount(func(m manifest.Mount, at string) {
 		if m.Options == "" {
@@ -129,6 +129,27 @@ func checkMountOptions(r *report) {
 		if access > 1 || propagation > 1 {
 			r.fail(MountOptionInvalid, at+".options", fmt.Sprintf("%.200q says two things at once", m.Options),
 				"use one of ro and rw, and at most one of rprivate, rslave and rshared")
+		}
+	})
+}
+
+// mountOptions are the options that there are; others are no options anywhere.
+func mountOptions() []string { return []string{"ro", "rw", "rprivate", "rslave", "rshared"} }
+
+// checkMountPropagation: not every target carries every option.
+func checkMountPropagation(r *report) {
+	row, _ := FieldByPath(mountOptionsPath)
+	cell := row.On(r.target)
+	if len(cell.Values) == 0 {
+		return
+	}
+	r.eachMount(func(m manifest.Mount, at string) {
+		for option := range strings.SplitSeq(m.Options, ",") {
+			option = strings.TrimSpace(option)
+			if slices.Contains(mountOptions(), option) && !slices.Contains(cell.Values, option) {
+				r.failTarget(FieldUnsupported, at+".options",
+					fmt.Sprintf("runtime.mounts[*].options: %s is not possible on %s: %s", option, r.target, cell.Note), cell.Instead)
+			}
 		}
 	})
 }

@@ -30,10 +30,7 @@ type Image struct {
 	Config *dockerspec.DockerOCIImageConfig
 }
 
-const (
-	transfers = 4 // pulls and loads at once; more of them only share the same line
-	lookups   = 8 // questions about images at once
-)
+const transfers = 4 // pulls and loads at once; more of them only share the same line
 
 // Store knows the images of one engine. It remembers the outcome of Ensure until the next Resolve, which begins every
 // change: fifty daemons of one image pull it once, also one after the other.

@@ -2,22 +2,11 @@ package image
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
-	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/oci"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
-
-// atRegistry precedes the digest of an image that the registry has and the engine does not: an identity that is never
-// the one of something that runs.
-const atRegistry = "registry:"
 
 // Resolve tells, by image reference, the identity that it stands for now, without changing anything: the Image.ID where
 // the engine has it; for an archive not loaded yet the ID it will have; with pull policy always, where the registry has
@@ -26,40 +15,7 @@ const atRegistry = "registry:"
 // What Ensure did before is not relied on any more: images may have been removed, or pushed, since.
 func (s *Store) Resolve(ctx context.Context, workloads []workload.Workload) (map[string]string, map[string]*deploy.Problem, error) {
 	s.flights.Forget()
-	always := map[string]bool{} // by distinct image: whether any workload wants the newest
-	for _, w := range workloads {
-		always[w.Image] = always[w.Image] || w.PullPolicy == manifest.PullAlways
-	}
-	var mu sync.Mutex
-	found, unresolved := map[string]string{}, map[string]*deploy.Problem{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(lookups)
-	for _, image := range slices.Sorted(maps.Keys(always)) {
-		group.Go(func() error {
-			id, err := s.identity(ctx, image, always[image])
-			mu.Lock()
-			defer mu.Unlock()
-			if id != "" {
-				found[image] = id
-			}
-			unresolved[image], err = aboutImage(ctx, err)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
-	}
-	maps.DeleteFunc(unresolved, func(_ string, p *deploy.Problem) bool { return p == nil })
-	return found, unresolved, nil
-}
-
-// aboutImage tells an error about an image from one about the engine, or the end of ctx.
-func aboutImage(ctx context.Context, err error) (*deploy.Problem, error) {
-	var p *deploy.Problem
-	if ctx.Err() == nil && errors.As(err, &p) && !p.Reason.Operational() {
-		return p, nil
-	}
-	return nil, err
+	return oci.Resolve(ctx, workloads, s.identity)
 }
 
 // identity of one image, empty where it cannot be told. Beside a problem with the registry it is the one on the engine.
@@ -86,7 +42,7 @@ func (s *Store) identity(ctx context.Context, image string, newest bool) (string
 	if have.ID != "" && ref.RepoDigest(have.RepoDigests, digest) == digest {
 		return have.ID, nil
 	}
-	return atRegistry + digest, nil
+	return oci.AtRegistry(digest), nil
 }
 
 // unanswered is why the registry did not tell what it has.

@@ -44,7 +44,6 @@ type Image struct {
 const (
 	transfers = 4 // images fetched or unpacked at once
 	layers    = 4 // layers of one image fetched at once
-	lookups   = 8 // questions about images at once
 )
 
 // Options are the circumstances of a Store.

@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/sandbox"
@@ -125,10 +128,31 @@ func (h *house) killSupervisor() {
 	if pid == 0 {
 		h.Fatal("no supervisor runs", h.complaints())
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
 		h.Fatal(err)
 	}
-	waitFor(soon(h.T), h.T, "the supervisor's death", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
+		h.Fatal(err)
+	}
+	awaitEnd(h.T, fd)
+}
+
+// awaitEnd waits until a process has ended with all its threads, and so has let go of its files and locks. One that /proc
+// shows as a zombie may have threads that have not.
+func awaitEnd(t *testing.T, pidfd int) {
+	t.Helper()
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(time.Minute.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil || n != 1:
+			t.Fatalf("a process does not die: %v", err)
+		default:
+			return
+		}
+	}
 }
 
 // processes lists the daemons of this house that run, by what tells their root file system.

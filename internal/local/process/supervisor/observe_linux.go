@@ -113,9 +113,19 @@ func runCheck(ctx context.Context, running *sandbox.Running, h Health) (fact.Pro
 	got, err := running.Exec(ctx, h.Command, h.Timeout)
 	p := fact.Probe{Code: got.Code, Output: got.Output, At: time.Now()}
 	if err != nil {
-		p.Code, p.Output = -1, err.Error()
+		p.Code, p.Output = refusedCode(err), err.Error()
 	}
 	return p, errors.Is(err, sandbox.ErrGone) || ctx.Err() != nil
+}
+
+// refusedCode is the exit code of a check that could not be run, as shells give it: so nobody takes it for one that did
+// not end in time.
+func refusedCode(err error) int {
+	var p *fact.Problem
+	if errors.As(err, &p) && p.Reason == fact.CommandNotFound {
+		return 127
+	}
+	return 126
 }
 
 // probed takes in a check's outcome.

@@ -33,10 +33,6 @@ func find(as func(args []string) bool) int {
 	return 0
 }
 
-func zombie(pid int) bool {
-	b, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	return strings.Contains(string(b), ") Z ")
-}
 
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)

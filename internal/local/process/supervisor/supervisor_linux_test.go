@@ -226,6 +226,30 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// TestHealthThatCannotBeChecked: a command that cannot be run is told from one that does not end in time.
+func TestHealthThatCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	for command, c := range map[string]struct {
+		args []string
+		code int
+	}{
+		"missing":        {[]string{"/no/such/check"}, 127},
+		"not executable": {[]string{"/tmp"}, 126},
+		"too slow":       {[]string{"/daemon", "run"}, -1},
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			s := h.spec("api", "run")
+			s.Health = &supervisor.Health{Command: c.args, Interval: time.Hour, Timeout: 200 * time.Millisecond, Threshold: 3}
+			got := h.await(h.up(s), "a failed check", func(s supervisor.Status) bool { return s.Observation.Probe != nil }).Observation.Probe
+			if got.Code != c.code {
+				t.Errorf("code %d, want %d: %s", got.Code, c.code, got.Output)
+			}
+		})
+	}
+}
+
 // TestEndsByItself: with nothing to keep there is no supervisor, and the next call starts one.
 func TestEndsByItself(t *testing.T) {
 	t.Parallel()
