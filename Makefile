@@ -93,11 +93,12 @@ docs: ## writes docs/ from the code
 demo: build ## the main job, from preflight to down, on an example stack; without Docker the process runtime does it
 	examples/demo/run.sh
 
-BENCHES := docker
+BENCHES := docker process
 BENCH_docker := -compose bin/docker-compose
+BENCH_process := -compose bin/docker-compose
 
 # Programs to measure against are built before the benchmark that needs them.
-bench-docker: bin/docker-compose
+bench-docker bench-process: bin/docker-compose
 
 .PHONY: bench
 bench: $(BENCHES:%=bench-%) ## every benchmark: docs/benchmarks.md and the pages below it

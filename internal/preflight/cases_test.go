@@ -331,7 +331,7 @@ func runtimeCases() []codeCase {
 		{preflight.MountTargetReserved, "a place", mount("/srv", "/var/lib//alien/cache", ""), nil},
 		{preflight.MountOptionInvalid, "unknown", mount("/srv", "/srv", "ro,exec"), nil},
 		{preflight.MountOptionInvalid, "both", mount("/srv", "/srv", "ro,rw"), nil},
-		{preflight.MountOptionInvalid, "two propagations", mount("/srv", "/srv", "rslave,rshared"), nil},
+		{preflight.MountOptionInvalid, "two propagations", mount("/srv", "/srv", "rslave,rprivate"), nil},
 		{preflight.MountOptionInvalid, "label", mount("/srv", "/srv", "z"), nil},
 		{preflight.MountOptionInvalid, "empty word", mount("/srv", "/srv", "ro,"), nil},
 	}
