@@ -119,6 +119,11 @@ bench-smoke: build engine # every benchmark, as small as it goes, without its pe
 bin/docker-compose: test/compose/go.mod
 	go -C test/compose build -ldflags '-s -w -X github.com/docker/compose/v5/internal.Version=v5.6.0' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd
 
+SOAKTIME ?= 10m
+.PHONY: soak
+soak: ## for SOAKTIME: a hundred daemons of the process runtime, a third of which crash, under a supervisor that is killed
+	go test -tags soak -run '^TestSoak$$' -v -timeout 1h ./internal/local/process/supervisor -soak $(SOAKTIME)
+
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME
 	@set -e; for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

@@ -33,7 +33,6 @@ func find(as func(args []string) bool) int {
 	return 0
 }
 
-
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
