@@ -51,22 +51,28 @@ func GC(ctx context.Context, o Options) (freed int64, err error) {
 		return 0, err
 	}
 	defer func() { _ = p.Close() }() // it holds nothing
+	return p.images.GC(ctx, func(id string) (bool, error) { return p.uses(ctx, id) })
+}
+
+// uses says whether any instance runs, or would run, from an image.
+func (p *platform) uses(ctx context.Context, image string) (bool, error) {
 	all, err := p.list(ctx, "")
 	if err != nil {
-		return 0, err
+		return true, err
 	}
-	used := map[string]bool{}
 	for _, s := range all {
 		if s.Image == "" {
-			return 0, &deploy.Problem{
+			return true, &deploy.Problem{
 				Reason:  deploy.OperationFailed,
 				Message: fmt.Sprintf("cannot tell which image instance %s uses: its record is damaged", s.ID),
 				Hint:    "take its stack down first",
 			}
 		}
-		used[recorded(s).ImageID] = true
+		if recorded(s).ImageID == image {
+			return true, nil
+		}
 	}
-	return p.images.GC(ctx, func(id string) bool { return used[id] })
+	return false, nil
 }
 
 // Unit is a systemd unit that brings this user's daemons back when the machine, or the user's session, starts. program is

@@ -11,8 +11,9 @@ import (
 )
 
 // GC removes the images that nothing uses: that inUse does not know, by ID, and no open Store has given out. It also
-// removes what interrupted work left behind. It tells how many bytes that freed.
-func (s *Store) GC(ctx context.Context, inUse func(id string) bool) (freed int64, err error) {
+// removes what interrupted work left behind. It tells how many bytes that freed. inUse is asked when nobody can be given the
+// image any more: what it knew before may have changed.
+func (s *Store) GC(ctx context.Context, inUse func(id string) (bool, error)) (freed int64, err error) {
 	names, err := list(s.cache.path(imagesDir))
 	if err == nil && len(names) > 0 {
 		err = s.cache.prepare()
@@ -22,11 +23,11 @@ func (s *Store) GC(ctx context.Context, inUse func(id string) bool) (freed int64
 	}
 	var errs []error
 	for _, name := range names {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Join(errs...) != nil {
 			break
 		}
-		if _, ours := hexOf("sha256:" + name); ours && !inUse("sha256:"+name) {
-			errs = append(errs, s.cache.discard(name))
+		if _, ours := hexOf("sha256:" + name); ours {
+			errs = append(errs, s.cache.discard(name, inUse))
 		}
 	}
 	errs = append(errs, s.cache.forget(), ctx.Err())
@@ -48,13 +49,16 @@ func list(dir string) ([]string, error) {
 }
 
 // discard takes an image's name away, unless somebody uses it; it is then rubbish like any other.
-func (c *cache) discard(name string) error {
+func (c *cache) discard(name string, inUse func(id string) (bool, error)) error {
 	held, err := try(c.path(locksDir, name+useLock), exclusive)
 	if errors.Is(err, errHeld) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if used, err := inUse("sha256:" + name); used || err != nil {
+		return errors.Join(err, held.release())
 	}
 	dir, err := os.MkdirTemp(c.path(tmpDir), name+"-")
 	if err == nil {
