@@ -57,18 +57,24 @@ func (c *common) addFile(cmd *cobra.Command, f *pflag.FlagSet, short string) {
 // format is the output format; it is valid, because the flag takes nothing else.
 func (c *common) format() output.Format { return output.Format(c.output) }
 
-// theme decides whether text on w carries colours: the flag, then NO_COLOR, then whether a capable terminal is there.
+// theme is how text on w looks.
 func (d *deps) theme(c *common, w io.Writer) ui.Theme {
+	width, _, _ := terminalSize(w)
+	return ui.Theme{Color: d.colored(c, w), Width: width}
+}
+
+// colored decides whether text on w carries colours: the flag, then NO_COLOR, then whether a capable terminal is there.
+func (d *deps) colored(c *common, w io.Writer) bool {
 	switch c.color {
 	case "always":
-		return ui.Theme{Color: true}
+		return true
 	case "never":
-		return ui.Theme{}
+		return false
 	}
 	if v, _ := d.env("NO_COLOR"); v != "" {
-		return ui.Theme{}
+		return false
 	}
-	return ui.Theme{Color: isTerminal(w) && d.capable()}
+	return isTerminal(w) && d.capable()
 }
 
 // capable says whether a terminal, where there is one, understands more than lines of text.

@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -160,12 +159,9 @@ func (d *deps) printFailure(theme ui.Theme, f *failure, format output.Format) {
 	if format == output.Text && !f.shown {
 		_, _ = io.WriteString(w, theme.Findings(f.findings, isTerminal(w)))
 	}
-	code := ""
-	if f.code != codeUsage {
-		code = theme.Red(" [" + f.code + "]")
+	code := f.code
+	if code == codeUsage {
+		code = ""
 	}
-	fmt.Fprintf(w, "%s %s%s\n", theme.Red("error:"), ui.Plain(f.message), code)
-	if f.hint != "" {
-		fmt.Fprintf(w, "%s %s\n", theme.Dim("hint:"), ui.Plain(f.hint))
-	}
+	_, _ = io.WriteString(w, theme.Failure(f.message, code, f.hint))
 }

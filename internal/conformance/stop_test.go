@@ -120,8 +120,10 @@ func (p *project) interrupted(when string) {
 	}
 }
 
-// interruptLimit is the five seconds that are promised, and what a machine that runs all of this suite at once adds.
-const interruptLimit = 15 * time.Second
+// interruptLimit catches an interrupt that waits for a stop grace or for readiness, which take minutes here. That the bounds
+// add up to the five seconds that are promised is held where time is virtual, in deploy's own tests: here it is that of a
+// machine that runs all of this suite at once.
+const interruptLimit = time.Minute
 
 // fourAtOnce: runs at the same time take turns, and the result is that of one.
 func fourAtOnce(p *project) {

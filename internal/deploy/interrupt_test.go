@@ -58,6 +58,13 @@ func TestUpInterrupted(t *testing.T) {
 	}
 }
 
+// What an interrupt leaves time for is not more than what is promised.
+func TestInterruptTakesFiveSeconds(t *testing.T) {
+	if all := finishGrace + undoGrace + closeGrace; all > 5*time.Second {
+		t.Errorf("%v in all, want five seconds", all)
+	}
+}
+
 // A new daemon that an interrupt finds on its way is left to the next up: there is nothing to go back to.
 func TestInterruptedCreate(t *testing.T) {
 	bubble(t, nil, func(b *bench) {

@@ -82,7 +82,7 @@ func TestInvalidCorpus(t *testing.T) {
 				t.Errorf("%s: gives %s", file, f)
 			}
 			f.File = filepath.Base(f.File)
-			fmt.Fprintf(&all, "%s\n%s", f, f.Excerpt())
+			fmt.Fprintf(&all, "%s\n%s", f, f.Excerpt(0))
 		}
 		all.WriteString("\n")
 	}

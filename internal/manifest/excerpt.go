@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// excerptWidth is how much of a long line an excerpt shows.
+// excerptWidth is the most of a long line that an excerpt shows, in bytes.
 const excerptWidth = 100
 
 // Excerpt is the source line with a caret under the place, for terminals:
@@ -15,13 +15,14 @@ const excerptWidth = 100
 //	12 |     replicas: 3
 //	   |     ^
 //
-// It ends in a newline, and is empty for a finding about the whole file.
-func (f Finding) Excerpt() string {
+// It ends in a newline, and is empty for a finding about the whole file. On a terminal of a known number of columns it shows
+// no more of a long line than there is room for; 0 stands for any.
+func (f Finding) Excerpt(columns int) string {
 	if f.Line == 0 || f.Source == "" {
 		return ""
 	}
 	number := fmt.Sprint(f.Line)
-	shown, before := window(f.Source, byteOffset(f.Source, f.Column))
+	shown, before := window(f.Source, byteOffset(f.Source, f.Column), room(columns, len(number)+len("   | ")))
 	return fmt.Sprintf("  %s | %s\n  %s | %s^\n", number, shown, strings.Repeat(" ", len(number)), blank(before))
 }
 
@@ -35,12 +36,20 @@ func byteOffset(line string, column int) int {
 	return len(line)
 }
 
+// room is how much of a line to show where there are so many columns, some of them taken.
+func room(columns, taken int) int {
+	if columns == 0 {
+		return excerptWidth
+	}
+	return min(max(columns-taken, excerptWidth/5), excerptWidth)
+}
+
 // window cuts the part around a place out of a long line, and gives what stands before the place in it.
-func window(line string, place int) (shown, before string) {
+func window(line string, place, width int) (shown, before string) {
 	start, end := 0, len(line)
-	if len(line) > excerptWidth {
-		start = runeStart(line, min(place-excerptWidth/2, len(line)-excerptWidth))
-		end = runeStart(line, start+excerptWidth)
+	if len(line) > width {
+		start = runeStart(line, min(place-width/2, len(line)-width))
+		end = runeStart(line, start+width)
 	}
 	return harmless(line[start:end]), harmless(line[start:place])
 }

@@ -62,15 +62,21 @@ func TestLoadName(t *testing.T) {
 
 func TestExcerptCutsLongLines(t *testing.T) {
 	line := strings.Repeat("a", 300) + "X" + strings.Repeat("b", 300)
-	got := Finding{Location: Location{Line: 7, Column: 301, Source: line}}.Excerpt()
+	got := Finding{Location: Location{Line: 7, Column: 301, Source: line}}.Excerpt(0)
 	lines := strings.Split(got, "\n")
 	if len(lines) != 3 || len(lines[0]) > excerptWidth+6 || lines[0][strings.Index(lines[1], "^")] != 'X' {
 		t.Errorf("the excerpt is\n%s", got)
 	}
-	if got := (Finding{Location: Location{Line: 1, Column: 99, Source: "short"}}).Excerpt(); got != "  1 | short\n    |      ^\n" {
+	if got := (Finding{Location: Location{Line: 1, Column: 99, Source: "short"}}).Excerpt(0); got != "  1 | short\n    |      ^\n" {
 		t.Errorf("a column behind the line gives\n%s", got)
 	}
-	if got := (Finding{Message: "m"}).Excerpt(); got != "" {
+	for _, columns := range []int{60, 25, 3} {
+		narrow := strings.Split(Finding{Location: Location{Line: 7, Column: 301, Source: line}}.Excerpt(columns), "\n")
+		if len(narrow) != 3 || len(narrow[0]) > max(columns, 26) || narrow[0][strings.Index(narrow[1], "^")] != 'X' {
+			t.Errorf("in %d columns:\n%s", columns, strings.Join(narrow, "\n"))
+		}
+	}
+	if got := (Finding{Message: "m"}).Excerpt(0); got != "" {
 		t.Errorf("a finding about the file has the excerpt %q", got)
 	}
 }

@@ -54,7 +54,7 @@ func checkFindings(t *testing.T, findings []Finding) (broken bool) {
 		if i > 0 && finding.File == findings[i-1].File && finding.Line < findings[i-1].Line {
 			t.Errorf("%s comes behind %s", finding, findings[i-1])
 		}
-		_ = finding.Excerpt()
+		_ = finding.Excerpt(0)
 	}
 	return broken
 }

@@ -148,7 +148,7 @@ func TestHostileStacks(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, findings := Load(Options{Path: "-", Stdin: strings.NewReader(c.stack), Values: valuesFile(t, c.values), LookupEnv: environment})
 		for _, f := range findings {
-			_ = f.Excerpt()
+			_ = f.Excerpt(0)
 		}
 		runtime.ReadMemStats(&after)
 		if spent := (after.TotalAlloc - before.TotalAlloc) >> 20; spent > 400 || len(findings) > 2*maxFindings {

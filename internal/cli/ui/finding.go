@@ -10,10 +10,10 @@ import (
 func (t Theme) Findings(findings []manifest.Finding, excerpts bool) string {
 	var b strings.Builder
 	for _, f := range findings {
-		b.WriteString(t.finding(f) + "\n")
+		b.WriteString(t.hang(t.finding(f), 2) + "\n")
 		if excerpts {
-			b.WriteString(t.Dim(strings.TrimSuffix(f.Excerpt(), "\n")))
-			if f.Excerpt() != "" {
+			b.WriteString(t.Dim(strings.TrimSuffix(f.Excerpt(t.Width), "\n")))
+			if f.Excerpt(t.Width) != "" {
 				b.WriteString("\n")
 			}
 		}

@@ -38,6 +38,28 @@ func Wrap(text string, width int) string {
 	return b.String()
 }
 
+// hang wraps a line that begins at column indent or before, where a terminal has not the room for it; what follows begins
+// at that column.
+func (t Theme) hang(line string, indent int) string {
+	if t.Width == 0 || indent+Width(line) <= t.Width {
+		return line
+	}
+	return strings.ReplaceAll(Wrap(line, max(t.Width-indent, 20)), "\n", "\n"+strings.Repeat(" ", indent))
+}
+
+// Failure is the last word of a command that failed: the error, its code where there is one, and a hint.
+func (t Theme) Failure(message, code, hint string) string {
+	line := t.Red("error:") + " " + Plain(message)
+	if code != "" {
+		line += t.Red(" [" + code + "]")
+	}
+	text := t.hang(line, 2) + "\n"
+	if hint != "" {
+		text += t.hang(t.Dim("hint:")+" "+Plain(hint), 2) + "\n"
+	}
+	return text
+}
+
 // KeepColors makes a line of a daemon's output harmless for a terminal, leaving it its colours.
 func KeepColors(s string) string {
 	parts := strings.Split(s, "\x1b[")

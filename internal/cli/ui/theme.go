@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// Theme says whether text carries colours.
-type Theme struct{ Color bool }
+// Theme says whether text carries colours, and how many columns there are for it: 0 where it is not for a terminal, and
+// lines stay whole.
+type Theme struct {
+	Color bool
+	Width int
+}
 
 // The colours are the eight of every terminal, so that they follow the user's own scheme.
 func (t Theme) paint(code, s string) string {

@@ -193,6 +193,36 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// TestNarrow holds that what people read is wrapped to a terminal, and that what a daemon wrote is left as it is.
+func TestNarrow(t *testing.T) {
+	theme := Theme{Width: 36}
+	log := strings.Repeat("x y ", 20)
+	got := theme.Verdict(deploy.Verdict{
+		Daemon: "api", Reason: deploy.CrashLoop, Message: "it exited three times in a row during its start", Logs: []string{log},
+		Hint: "let it start by hand and look at what it needs",
+	}) + theme.Findings([]manifest.Finding{
+		{Code: "FIELD_UNKNOWN", Severity: manifest.Error, Message: "there is no field of that name", Hint: "do this", Location: manifest.Location{File: "a.yaml", Line: 2, Column: 3, Path: "x"}},
+	}, false) + theme.Failure("the manifest was refused and that was it", "CODE", "look at what it said before this line")
+	want := `✗ api CRASH_LOOP: it exited three
+  times in a row during its start
+  logs:     last 1 line
+    │ ` + log + `
+  hint:     let it start by hand and
+            look at what it needs
+  more:     alien explain CRASH_LOOP
+a.yaml:2:3: x: there is no field
+  of that name; do this
+  [FIELD_UNKNOWN]
+error: the manifest was refused
+  and that was it [CODE]
+hint: look at what it said before
+  this line
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRedraw(t *testing.T) {
 	if got, want := Redraw(2, []string{"a"}), "\x1b[2A\ra\x1b[K\n\x1b[J"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -10,7 +10,7 @@ import (
 // Verdict is the block that says why one daemon failed, with its evidence and what to do.
 func (t Theme) Verdict(v deploy.Verdict) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s\n", t.Red("✗ "+v.Daemon), t.Red(string(v.Reason)), Plain(v.Message))
+	b.WriteString(t.hang(fmt.Sprintf("%s %s: %s", t.Red("✗ "+v.Daemon), t.Red(string(v.Reason)), Plain(v.Message)), 2) + "\n")
 	fact := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "  %s %s\n", t.Dim(fmt.Sprintf("%-9s", name+":")), value)
@@ -27,7 +27,7 @@ func (t Theme) Verdict(v deploy.Verdict) string {
 			b.WriteString("    " + t.Dim("│") + " " + Plain(l) + "\n")
 		}
 	}
-	fact("hint", Plain(v.Hint))
+	fact("hint", t.hang(Plain(v.Hint), len("  restarts: ")))
 	fact("more", "alien explain "+string(v.Reason))
 	return b.String()
 }
