@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -16,18 +17,25 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/yaml"
 
+	"github.com/alienplatform/alien-go/internal/k8s"
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
-func TestKubernetes(t *testing.T) { conform(t, newKubernetes(t)) }
+// TestKubernetes runs the suite as a user who has the documented Role, and nothing else.
+func TestKubernetes(t *testing.T) {
+	on := newKubernetes(t)
+	conform(t, on.as(t, k8s.Role(on.api.Namespace)))
+}
 
 // kubernetes is the Kubernetes platform in a namespace of its own. The cluster's node must be this machine: that is where
 // processes are killed and where registries listen.
 type kubernetes struct {
 	cluster *testbed.KubernetesCluster
 	api     *kube.Client
+	user    string // the kubeconfig that commands get; the cluster's own by default
 }
 
 type object = map[string]any
@@ -40,7 +48,30 @@ func newKubernetes(t *testing.T, labels ...string) kubernetes {
 		namespaceLabels[labels[i]] = labels[i+1]
 	}
 	name := c.Namespace(t, namespaceLabels)
-	return kubernetes{c, connect(t, c.Kubeconfig, name)}
+	return kubernetes{cluster: c, api: connect(t, c.Kubeconfig, name)}
+}
+
+// as has commands run as a user who may do nothing but what a Role allows.
+func (k kubernetes) as(t *testing.T, role string) kubernetes {
+	t.Helper()
+	const group = "rbac.authorization.k8s.io"
+	roles := kube.Kind{Group: group, Version: "v1", Resource: "roles", Name: "Role"}
+	bindings := kube.Kind{Group: group, Version: "v1", Resource: "rolebindings", Name: "RoleBinding"}
+	var rules object
+	if err := yaml.Unmarshal([]byte(role), &rules); err != nil {
+		t.Fatal(err)
+	}
+	err := k.api.Create(t.Context(), roles, "test", rules, nil)
+	if err == nil {
+		err = k.api.Create(t.Context(), bindings, "test", object{"apiVersion": bindings.APIVersion(), "kind": bindings.Name,
+			"metadata": object{"name": "alien"}, "roleRef": object{"apiGroup": group, "kind": "Role", "name": "alien"},
+			"subjects": []any{object{"kind": "User", "name": testbed.RestrictedUser, "apiGroup": group}}}, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.user = k.cluster.Restricted
+	return k
 }
 
 // connect gives the tests' own client.
@@ -59,7 +90,9 @@ func connect(t *testing.T, kubeconfig, namespace string) *kube.Client {
 func (k kubernetes) flags() []string {
 	return []string{"--platform", "kubernetes", "--namespace", k.api.Namespace}
 }
-func (k kubernetes) env() []string { return []string{"KUBECONFIG=" + k.cluster.Kubeconfig} }
+func (k kubernetes) env() []string {
+	return []string{"KUBECONFIG=" + cmp.Or(k.user, k.cluster.Kubeconfig)}
+}
 
 func (k kubernetes) ignoresImageHealth() string {
 	return "a kubelet never looks at an image's HEALTHCHECK"

@@ -40,6 +40,7 @@ func pages() map[string]string {
 		"manifest.md":          generated + manifestPage(),
 		"codes.md":             generated + codesPage(),
 		"output.md":            generated + outputPage(),
+		"kubernetes.md":        generated + kubernetesPage(),
 		"manifest.schema.json": string(manifest.Schema()),
 		"output.schema.json":   string(output.Schema()),
 	}

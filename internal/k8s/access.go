@@ -56,6 +56,16 @@ func rights(command string) []right {
 	return out
 }
 
+// extras are rights that commands do without, and say more with: the events of failed checks and mounts.
+func extras() []right {
+	return []right{{kube.Events, "", "list"}, {kube.Events, "", "watch"}}
+}
+
+// Role is the Role, as YAML to apply, with all that commands need in a namespace, and nothing else.
+func Role(namespace string) string {
+	return role(namespace, slices.Concat(rights("up"), rights("down"), rights("restart"), extras()))
+}
+
 // checkAccess asks, before anything is written, whether the user may do all that a command needs.
 func (p *platform) checkAccess(ctx context.Context, command string) error {
 	wanted := rights(command)
@@ -117,6 +127,9 @@ func merge(rights []right) []rule {
 		if !slices.Contains(rules[i].verbs, r.verb) {
 			rules[i].verbs = append(rules[i].verbs, r.verb)
 		}
+	}
+	for _, r := range rules {
+		slices.Sort(r.verbs)
 	}
 	var out []rule
 	for _, r := range rules {
