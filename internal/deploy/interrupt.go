@@ -85,12 +85,18 @@ func underLock(ctx context.Context, s Session) (context.Context, context.CancelF
 	return out, func() { cancel(context.Canceled) }
 }
 
-// because prefers the reason why everything ended to the error that this led to.
+// because prefers the reason why everything ended to the error that this led to. Only of time that ran out it is the
+// other way round where the target gave no answer: that is why.
 func because(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err == nil || ctx.Err() == nil {
+		return err
 	}
-	return err
+	cause := context.Cause(ctx)
+	var p *Problem
+	if errors.Is(cause, errTimeout) && errors.As(err, &p) && p.Reason == EngineUnreachable {
+		return err
+	}
+	return cause
 }
 
 // budget is the --timeout of one daemon. It stands still while the old instance takes its stop grace.

@@ -50,6 +50,7 @@ func podCauses() []cause {
 		{regexp.MustCompile(`exceeded quota|must specify (limits|requests)|failed quota|(maximum|minimum) (cpu|memory)|limitrange|usage per (container|pod)`), deploy.QuotaExceeded, "the namespace does not allow the pod", ""},
 		{regexp.MustCompile(`violates podsecurity`), deploy.AdmissionDenied, "Pod Security does not admit the pod", "give the daemon a runtime.user that is not root, and nothing privileged"},
 		{regexp.MustCompile(`serviceaccount "?[^ ]*"? not found|service account .* not found|looking up service account`), deploy.ServiceAccountMissing, "the service account does not exist", ""},
+		{regexp.MustCompile(`no priorityclass with name`), deploy.ConfigRefused, "the priority class does not exist", "have it created, or name one that exists"},
 		{regexp.MustCompile(`admission webhook|validatingadmissionpolicy|denied the request|denied request|policy`), deploy.AdmissionDenied, "the cluster's rules do not admit the pod", ""},
 		{regexp.MustCompile(`forbidden`), deploy.AdmissionDenied, "the cluster does not admit the pod", ""},
 		{regexp.MustCompile(``), deploy.ConfigRefused, "the cluster cannot make the pod", ""},

@@ -143,6 +143,9 @@ func (l *logReader) run(ctx context.Context, pod string, q url.Values, line func
 	for lines.Scan() {
 		stamp, text, _ := strings.Cut(lines.Text(), " ")
 		at, err := time.Parse(time.RFC3339Nano, stamp)
+		if err != nil && strings.HasPrefix(lines.Text(), "unable to retrieve container logs for ") {
+			continue // the kubelet itself says so, of a run that was cleared away
+		}
 		if err != nil {
 			at, text = l.last, lines.Text()
 		} else if !at.After(l.last) {

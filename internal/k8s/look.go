@@ -60,7 +60,8 @@ const (
 
 // hasEnded says whether a guarded run is over. The stream that guards it may lag a second behind: a kubelet that has read
 // all there is looks at the container only that often. But it looks when it begins to follow. So another stream is begun,
-// and given the time to end that the kubelet, asked twice for what it answers at once, needs for as many steps.
+// and given the time to end that the kubelet needs for what it answers at once, twice as often as it takes steps: on a
+// machine under load, exits are late everywhere.
 func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) bool {
 	asking, cancel := context.WithTimeout(ctx, echoAtAll)
 	defer cancel()
@@ -71,7 +72,7 @@ func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) b
 		}
 	}()
 	asked := time.Now()
-	for range 2 {
+	for range 4 {
 		_ = p.drain(asking, g.pod, container, false)
 	}
 	timer := time.NewTimer(max(echo, time.Since(asked)))

@@ -131,7 +131,7 @@ func (v view) observePod(p *corev1.Pod, now time.Time) look {
 		if l.LastExit != nil || s.Waiting.Reason == "CrashLoopBackOff" {
 			l.State = deploy.BackOff
 		}
-		l.Problem = waitingProblem(s.Waiting.Reason, s.Waiting.Message, image)
+		l.Problem = v.withPullSecrets(p, waitingProblem(s.Waiting.Reason, s.Waiting.Message, image))
 		if t := status.LastTerminationState.Terminated; l.Problem == nil && t != nil {
 			l.Problem = startProblem(t)
 		}
@@ -187,6 +187,19 @@ func (l *look) unscheduled(p *corev1.Pod, now time.Time) {
 		}
 		l.Problem = &deploy.Problem{Reason: deploy.Unschedulable, Message: "no node can take the daemon", Err: saidError(c.Message)}
 	}
+}
+
+// withPullSecrets adds to a refusal of a registry what the node says of missing pull secrets: it goes on without them.
+func (v view) withPullSecrets(p *corev1.Pod, problem *deploy.Problem) *deploy.Problem {
+	if problem == nil || problem.Reason != deploy.ImageDenied {
+		return problem
+	}
+	for _, e := range v.events[string(p.UID)] {
+		if e.Reason == "FailedToRetrieveImagePullSecret" {
+			problem.Hint = strings.TrimSpace(e.Message)
+		}
+	}
+	return problem
 }
 
 // mountProblem tells from the pod's events why its volumes could not be mounted.

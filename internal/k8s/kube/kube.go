@@ -160,7 +160,7 @@ func (c *Client) delete(ctx context.Context, k Kind, name string, opts metav1.De
 
 // Log opens the log of a pod's container.
 func (c *Client) Log(ctx context.Context, pod string, q url.Values) (io.ReadCloser, error) {
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: c.path(Pods, pod) + "/log", query: q, accept: "*/*"})
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: c.path(Pods, pod) + "/log", query: q, accept: "*/*", quiet: true})
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +188,7 @@ type request struct {
 	query           url.Values
 	body            any
 	content, accept string
+	quiet           bool // a log, which may have nothing to say for a long time
 }
 
 // call makes a call whose answer is one JSON document, and tries again where the server asks for that.
@@ -212,9 +213,11 @@ func (c *Client) once(ctx context.Context, r request, body []byte) (*http.Respon
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + r.path
 	u.RawQuery = r.query.Encode()
-	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(body))
+	asking, answered, done := expectAnswer(ctx, r)
+	req, err := http.NewRequestWithContext(asking, r.method, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		done()
+		return nil, answered(err)
 	}
 	req.Header.Set("Accept", "application/json")
 	if r.accept != "" {
@@ -227,9 +230,11 @@ func (c *Client) once(ctx context.Context, r request, body []byte) (*http.Respon
 		}
 	}
 	resp, err := c.http.Do(req)
-	if err != nil {
+	if err = answered(err); err != nil {
+		done()
 		return nil, err
 	}
+	resp.Body = answer{resp.Body, done}
 	if date, derr := http.ParseTime(resp.Header.Get("Date")); derr == nil {
 		c.noteClock(date)
 	}

@@ -42,7 +42,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		if errors.As(err, &status) {
 			c.reached.Store(true)
 		}
-		if !c.again(err) || ctx.Err() != nil || time.Now().After(until) {
+		if !c.again(err) || errors.Is(err, errSilent) || ctx.Err() != nil || time.Now().After(until) {
 			return nil, err
 		}
 		if werr := wait(ctx, max(pause, asked(err))); werr != nil {
@@ -75,6 +75,9 @@ func asked(err error) time.Duration {
 
 // Unreachable says that a call did not get an answer of the API server.
 func Unreachable(err error) bool {
+	if errors.Is(err, errSilent) {
+		return true
+	}
 	var status apierrors.APIStatus
 	if err == nil || errors.As(err, &status) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
