@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -37,7 +38,7 @@ func TestKubernetesVerdicts(t *testing.T) {
 		{name: "no key", daemon: "environment: { X: { secretRef: { name: there, key: absent } } }", prepare: secretThere, reason: deploy.SecretMissing, says: []string{"absent"}},
 		{name: "no pull secret", daemon: "kubernetes: { imagePullSecrets: [absent] }", image: deniedImage, reason: deploy.ImageDenied, says: []string{"absent"}},
 		{name: "quota", daemon: "cpu: \"0.1\"", prepare: quota, reason: deploy.QuotaExceeded, says: []string{"small", "pods=1"}},
-		{name: "limit range", daemon: "memory: 64Mi", prepare: limitRange, reason: deploy.QuotaExceeded, says: []string{"maximum memory usage per Container is 16Mi"}},
+		{name: "limit range", daemon: "memory: { min: 64Mi, desired: 64Mi }", prepare: limitRange, reason: deploy.QuotaExceeded, says: []string{"maximum memory usage per Container is 16Mi"}},
 		{name: "webhook", daemon: "cpu: \"0.1\"", prepare: refusingWebhook, reason: deploy.AdmissionDenied, says: []string{"never on a Friday"}},
 		{name: "pod security", daemon: "cpu: \"0.1\"", namespace: []string{"pod-security.kubernetes.io/enforce", "restricted"}, reason: deploy.AdmissionDenied, says: []string{"runAsNonRoot"}},
 		{name: "no node", daemon: "kubernetes: { nodeSelector: { no: such } }", reason: deploy.Unschedulable, says: []string{"node affinity/selector"}},
@@ -128,8 +129,8 @@ func refusingWebhook(t *testing.T, on kubernetes) {
 	name := on.api.Namespace
 	t.Cleanup(func() {
 		client := on.cluster.Client(t)
-		if err := client.Delete(t.Context(), "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"+name); err != nil {
-			t.Log(err)
+		if err := client.Delete(context.WithoutCancel(t.Context()), "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"+name); err != nil {
+			t.Error(err)
 		}
 	})
 	on.make(t, webhooks, name, object{"webhooks": []any{object{

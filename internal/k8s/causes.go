@@ -47,7 +47,7 @@ func startCauses() []cause {
 // podCauses are why no pod could be made.
 func podCauses() []cause {
 	return []cause{
-		{regexp.MustCompile(`exceeded quota|must specify (limits|requests)|failed quota|(maximum|minimum) (cpu|memory)|limitrange|usage per (container|pod)`), deploy.QuotaExceeded, "the namespace does not allow the pod", ""},
+		{regexp.MustCompile(`exceeded quota|must specify (limits|requests)|failed quota|(maximum|minimum) (cpu|memory)|limitrange|usage per (container|pod)|must be less than or equal to (cpu|memory) limit`), deploy.QuotaExceeded, "the namespace does not allow the pod", ""},
 		{regexp.MustCompile(`violates podsecurity`), deploy.AdmissionDenied, "Pod Security does not admit the pod", "give the daemon a runtime.user that is not root, and nothing privileged"},
 		{regexp.MustCompile(`serviceaccount "?[^ ]*"? not found|service account .* not found|looking up service account`), deploy.ServiceAccountMissing, "the service account does not exist", ""},
 		{regexp.MustCompile(`no priorityclass with name`), deploy.ConfigRefused, "the priority class does not exist", "have it created, or name one that exists"},

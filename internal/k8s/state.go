@@ -180,7 +180,7 @@ func (l *look) unscheduled(p *corev1.Pod, now time.Time) {
 		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse {
 			continue
 		}
-		since := p.CreationTimestamp.Time
+		since := p.CreationTimestamp.Add(time.Second) // it is cut to whole seconds
 		if at := since.Add(unschedulableAfter); now.Before(at) {
 			l.again = at
 			return
