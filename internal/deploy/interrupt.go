@@ -71,6 +71,30 @@ func linger(ctx context.Context, d time.Duration) (context.Context, context.Canc
 
 func lockLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errLockLost) }
 
+// blamer is a session that knows more about a lost lock than that somebody else may have it.
+type blamer interface {
+	// WhyLost gives the cause, nil where it is somebody else.
+	WhyLost() *Problem
+}
+
+// unrenewed is errLockLost where nobody is known to have taken the lock.
+type unrenewed struct{ why error }
+
+func (u unrenewed) Error() string        { return "its lock could not be renewed: " + u.why.Error() }
+func (u unrenewed) Unwrap() error        { return u.why }
+func (u unrenewed) Is(target error) bool { return target == error(errLockLost) }
+
+func whyLost(s Session) error {
+	b, ok := s.(blamer)
+	if !ok {
+		return errLockLost
+	}
+	if p := b.WhyLost(); p != nil {
+		return unrenewed{p}
+	}
+	return errLockLost
+}
+
 // underLock gives a context that ends when the session's lock is lost.
 func underLock(ctx context.Context, s Session) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(ctx)
@@ -78,7 +102,7 @@ func underLock(ctx context.Context, s Session) (context.Context, context.CancelF
 	go func() {
 		select {
 		case <-lost:
-			cancel(errLockLost)
+			cancel(whyLost(s))
 		case <-out.Done():
 		}
 	}()

@@ -58,6 +58,7 @@ type lock struct {
 	uid     string
 
 	lost   chan struct{}
+	unheld *deploy.Problem // set before lost is closed: why the lease was not renewed, where nobody else has taken it
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -216,7 +217,11 @@ func (l *lock) keep(ctx context.Context) {
 			return
 		case err == nil:
 			renewed = time.Now()
-		case apierrors.IsConflict(err), apierrors.IsNotFound(err), time.Since(renewed) > leaseLife-leaseRenew:
+		case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+			close(l.lost)
+			return
+		case time.Since(renewed) > leaseLife-leaseRenew:
+			errors.As(l.problem(err), &l.unheld)
 			close(l.lost)
 			return
 		}

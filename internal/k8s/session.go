@@ -328,6 +328,9 @@ func (s *session) RemoveData(_ context.Context, name string) error {
 // Lost implements deploy.Session.
 func (s *session) Lost() <-chan struct{} { return s.lock.lost }
 
+// WhyLost says why the lock could not be renewed, nil where somebody else has it.
+func (s *session) WhyLost() *deploy.Problem { return s.lock.unheld }
+
 // Close implements deploy.Session.
 func (s *session) Close(ctx context.Context) error {
 	defer s.release()
