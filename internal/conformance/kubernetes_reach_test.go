@@ -1,5 +1,3 @@
-//go:build cluster
-
 package conformance
 
 import (
@@ -93,11 +91,12 @@ func userOf(t *testing.T, kubeconfig string) api.AuthInfo {
 // TestKubernetesSilence: an API server that takes connections and answers nothing any more is unreachable, and nothing
 // waits for it for ever.
 func TestKubernetesSilence(t *testing.T) {
-	on, proxy, p := behindClusterProxy(t)
+	on := behindCluster(t)
+	proxy, p := on.proxy, newProject(t, on)
 	t.Cleanup(proxy.Heal)
-	level(p, "1")
+	p.level("1")
 	p.up(0)
-	level(p, "2")
+	p.level("2")
 	silent := testbed.ClusterFault{Delay: time.Hour}
 	proxy.Before(func(_ int, c testbed.ClusterCall) {
 		if c.Method == http.MethodPatch && !c.DryRun { // the replacement begins
@@ -120,7 +119,7 @@ func TestKubernetesSilence(t *testing.T) {
 	}
 	proxy.Reset()
 	p.up(0, "--lock-timeout", "2m")
-	for _, daemon := range []string{"api", "worker"} {
+	for _, daemon := range []string{"api", "checked"} {
 		if n := len(running(on.instances(t, p.stack, daemon))); n != 1 {
 			t.Errorf("afterwards %d of %s run", n, daemon)
 		}
