@@ -150,7 +150,7 @@ func TestVerdicts(t *testing.T) {
 			if got != c.want {
 				t.Errorf("got %q (%v), want %q", got, l.Problem, c.want)
 			}
-			if c.name == "waiting for a node" && !l.again.Equal(start().Add(unschedulableAfter)) {
+			if c.name == "waiting for a node" && !l.again.Equal(start().Add(unschedulableAfter+time.Second)) {
 				t.Errorf("to be looked at again at %v", l.again)
 			}
 		})
