@@ -1,0 +1,224 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/alienplatform/alien-go/internal/commands/store"
+)
+
+// registry is deployments and tokens in memory, as they are in the file.
+type registry struct {
+	mu          sync.RWMutex
+	deployments map[string]store.Deployment
+	tokens      map[string]store.Token
+	hashes      map[string]string // to token ids
+}
+
+func (r *registry) load(ctx context.Context, db *sql.DB) error {
+	r.deployments, r.tokens, r.hashes = map[string]store.Deployment{}, map[string]store.Token{}, map[string]string{}
+	deployments, err := each(scanDeployment)(db.QueryContext(ctx, "SELECT id, name, created, daemons FROM deployments"))
+	if err != nil {
+		return err
+	}
+	for _, d := range deployments {
+		r.deployments[d.ID] = d
+	}
+	tokens, err := each(scanToken)(db.QueryContext(ctx, "SELECT json FROM tokens"))
+	for _, t := range tokens {
+		r.keep(t)
+	}
+	return err
+}
+
+func scanDeployment(rows *sql.Rows) (d store.Deployment, err error) {
+	var created int64
+	var daemons string
+	if err := rows.Scan(&d.ID, &d.Name, &created, &daemons); err != nil {
+		return d, err
+	}
+	d.Created = fromMillis(created)
+	return d, json.Unmarshal([]byte(daemons), &d.Daemons)
+}
+
+func scanToken(rows *sql.Rows) (t store.Token, err error) {
+	var text string
+	if err := rows.Scan(&text); err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal([]byte(text), &t)
+}
+
+func (r *registry) keep(t store.Token) {
+	r.forget(t.ID)
+	r.tokens[t.ID] = t
+	r.hashes[t.Hash] = t.ID
+	if t.OldHash != "" {
+		r.hashes[t.OldHash] = t.ID
+	}
+}
+
+func (r *registry) forget(id string) {
+	if t, ok := r.tokens[id]; ok {
+		delete(r.hashes, t.Hash)
+		delete(r.hashes, t.OldHash)
+		delete(r.tokens, id)
+	}
+}
+
+// afterwards does f with the registry locked, once the transaction is durable.
+func (s *Store) afterwards(t *tx, f func()) {
+	t.after = append(t.after, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f()
+	})
+}
+
+// PutDeployment implements store.Store.
+func (s *Store) PutDeployment(ctx context.Context, d store.Deployment) (store.Deployment, error) {
+	err := s.writeAlone(ctx, func(t *tx) error {
+		if existing, err := s.Deployment(ctx, d.ID); err == nil {
+			d.Created = existing.Created
+		}
+		daemons, err := json.Marshal(d.Daemons)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(putDeployment, d.ID, d.Name, millis(d.Created), string(daemons)); err != nil {
+			return err
+		}
+		s.afterwards(t, func() { s.deployments[d.ID] = d })
+		return s.deleteTokens(t, func(token store.Token) bool {
+			return token.DeploymentID == d.ID && token.TargetResourceID != "" && !slices.Contains(d.Daemons, token.TargetResourceID)
+		})
+	})
+	return d, err
+}
+
+func (s *Store) deleteTokens(t *tx, which func(store.Token) bool) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for id, token := range s.tokens {
+		if !which(token) {
+			continue
+		}
+		if err := t.exec(deleteToken, id); err != nil {
+			return err
+		}
+		s.afterwards(t, func() { s.forget(id) })
+	}
+	return nil
+}
+
+// Deployment implements store.Store.
+func (r *registry) Deployment(_ context.Context, id string) (store.Deployment, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return found(r.deployments, id)
+}
+
+func found[T any](m map[string]T, id string) (T, error) {
+	v, ok := m[id]
+	if !ok {
+		return v, store.ErrNotFound
+	}
+	return v, nil
+}
+
+// Deployments implements store.Store.
+func (r *registry) Deployments(context.Context) ([]store.Deployment, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(r.deployments), func(a, b store.Deployment) int { return strings.Compare(a.ID, b.ID) }), nil
+}
+
+// DeleteDeployment implements store.Store.
+func (s *Store) DeleteDeployment(ctx context.Context, id string) (blobs []string, err error) {
+	err = s.writeAlone(ctx, func(t *tx) error {
+		if _, err := s.Deployment(ctx, id); err != nil {
+			return refused{err}
+		}
+		var err error
+		blobs, err = each(func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })(t.query(withBlobs, id))
+		if err != nil {
+			return err
+		}
+		for _, query := range []string{removeBodiesOf, removeOf, removeKeysOf, deleteDeployment} {
+			if err := t.exec(query, id); err != nil {
+				return err
+			}
+		}
+		s.afterwards(t, func() { delete(s.deployments, id) })
+		return s.deleteTokens(t, func(token store.Token) bool { return token.DeploymentID == id })
+	})
+	return blobs, err
+}
+
+// PutToken implements store.Store.
+func (s *Store) PutToken(ctx context.Context, token store.Token) error {
+	text, err := json.Marshal(token)
+	if err != nil {
+		return err
+	}
+	return s.writeAlone(ctx, func(t *tx) error {
+		if token.DeploymentID != "" { // it may have gone since the token was made
+			if _, err := s.Deployment(ctx, token.DeploymentID); err != nil {
+				return refused{err}
+			}
+		}
+		s.afterwards(t, func() { s.keep(token) })
+		return t.exec(putToken, token.ID, string(text))
+	})
+}
+
+// Token implements store.Store.
+func (r *registry) Token(_ context.Context, id string) (store.Token, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return found(r.tokens, id)
+}
+
+// TokenOf implements store.Store.
+func (r *registry) TokenOf(_ context.Context, hash string) (store.Token, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	id, err := found(r.hashes, hash)
+	if err != nil {
+		return store.Token{}, err
+	}
+	return found(r.tokens, id)
+}
+
+// Tokens implements store.Store.
+func (r *registry) Tokens(_ context.Context, deployment string) ([]store.Token, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var all []store.Token
+	for _, t := range r.tokens {
+		if deployment == "" || t.DeploymentID == deployment {
+			all = append(all, t)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Token) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), strings.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// DeleteToken implements store.Store.
+func (s *Store) DeleteToken(ctx context.Context, id string) error {
+	return s.writeAlone(ctx, func(t *tx) error {
+		if _, err := s.Token(ctx, id); err != nil {
+			return refused{err}
+		}
+		s.afterwards(t, func() { s.forget(id) })
+		return t.exec(deleteToken, id)
+	})
+}
