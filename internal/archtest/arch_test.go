@@ -54,9 +54,10 @@ func TestImports(t *testing.T) {
 		{"oci", [][]string{docker, cluster, local, k8s, cli}, "images are what platforms share"},
 		{"local", [][]string{cluster, k8s, cli}, "local knows neither Kubernetes nor the command line"},
 		{"k8s", [][]string{docker, local, cli}, "Kubernetes knows neither local runtimes nor the command line"},
-		{"commands", [][]string{rooms, docker, cluster, process}, "the manager knows no deployments' platforms, and imports no other room"},
+		{"commands", [][]string{rooms, docker, cluster}, "the manager knows no deployments' platforms, and imports no other room"},
 		{"commands/wire", [][]string{others, network, process}, "the protocol is pure, and public packages are made of it"},
 		{"commands/api", [][]string{network, process, sqlite}, "the API's types are pure"},
+		{"commands/manager", [][]string{process, sqlite}, "the manager knows its store by its interface only"},
 		{"commands/state", [][]string{network, process, sqlite}, "the life of a command is pure"},
 	} {
 		for _, p := range packages(t) {

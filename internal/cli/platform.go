@@ -76,3 +76,8 @@ func (e embedded) resume(ctx context.Context) error      { return process.Resume
 func (e embedded) unit(program, by string) (string, error) {
 	return process.Unit(e.Options, program, by)
 }
+
+// processOwner names a process so that others can tell for sure whether it is still there.
+type processOwner = owner.Owner
+
+func thisProcess() processOwner { return owner.Current() }

@@ -31,6 +31,7 @@ const (
 	KindCompletion Kind = "Completion"
 	KindCollected  Kind = "CollectionReport"
 	KindInstalled  Kind = "InstallationReport"
+	KindServing    Kind = "ServingReport"
 	KindError      Kind = "Error"
 )
 
@@ -208,4 +209,13 @@ type Installed struct {
 	Unit    string `json:"unit" doc:"path of the systemd unit"`
 	Enabled string `json:"enabled" doc:"path of the link that makes systemd start it"`
 	Hint    string `json:"hint" doc:"when it takes effect"`
+}
+
+// Serving is what alien serve prints once it takes requests.
+type Serving struct {
+	Head
+	BaseURL   string   `json:"baseUrl" doc:"where others reach the manager"`
+	Listeners []string `json:"listeners" doc:"URLs of the addresses that it listens on, in the order of --listen"`
+	State     string   `json:"state" doc:"the directory that holds everything"`
+	AdminKey  string   `json:"adminKey,omitempty" doc:"only at the first start: the key that may do everything; it is not shown again"`
 }

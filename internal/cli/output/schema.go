@@ -22,7 +22,7 @@ func kinds() []struct {
 		{KindUp, Change{}}, {KindDown, Change{}}, {KindRestart, Change{}}, {KindDiff, Diff{}}, {KindStatus, Status{}},
 		{KindStacks, Stacks{}}, {KindPreflight, Preflight{}}, {KindField, FieldExplanation{}}, {KindCode, CodeExplanation{}},
 		{KindVersion, Version{}}, {KindLogLine, LogLine{}}, {KindCompletion, Completion{}}, {KindError, Error{}},
-		{KindCollected, Collected{}}, {KindInstalled, Installed{}},
+		{KindCollected, Collected{}}, {KindInstalled, Installed{}}, {KindServing, Serving{}},
 	}
 }
 

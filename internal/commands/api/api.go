@@ -27,11 +27,11 @@ const (
 	PathMetrics     = "/metrics"
 )
 
-// QueryPolledSince, on PathDeployment together with "Prefer: wait=SECONDS", holds the answer until every daemon has asked for
-// commands at that time (RFC 3339) or later.
+// QueryPolledSince is for PathDeployment: together with "Prefer: wait=SECONDS" it holds the answer until every daemon has asked
+// for commands at that time (RFC 3339) or later.
 const QueryPolledSince = "polledSince"
 
-// Query of PathCommands (GET) and PathTokens (GET).
+// Queries of PathCommands (GET) and PathTokens (GET).
 const (
 	QueryDeployment = "deploymentId"
 	QueryState      = "state"

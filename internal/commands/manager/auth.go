@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -121,18 +122,17 @@ func newSecret(kind api.Kind) string {
 	return prefixes[kind] + hex.EncodeToString(b)
 }
 
-// FirstAdmin mints an admin token where there is none, and gives its secret; "" where there is one.
-func FirstAdmin(ctx context.Context, s store.Store, now time.Time) (string, error) {
+// FirstAdmin mints an admin token where there is none, and gives its secret; "" where there is one. keep gets the secret before
+// the token exists, so that none exists whose secret is lost.
+func FirstAdmin(ctx context.Context, s store.Store, now time.Time, keep func(secret string) error) (string, error) {
 	tokens, err := s.Tokens(ctx, "")
-	if err != nil {
+	if err != nil || slices.ContainsFunc(tokens, func(t store.Token) bool { return t.Kind == api.Admin }) {
 		return "", err
 	}
-	for _, t := range tokens {
-		if t.Kind == api.Admin {
-			return "", nil
-		}
-	}
 	secret := newSecret(api.Admin)
+	if err := keep(secret); err != nil {
+		return "", err
+	}
 	token := api.Token{ID: newID("tok_", now), Kind: api.Admin, Name: "made at the first start", CreatedAt: wire.At(now)}
 	return secret, s.PutToken(ctx, store.Token{Token: token, Hash: hashOf(secret)})
 }
