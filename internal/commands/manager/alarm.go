@@ -14,19 +14,24 @@ const look = 30 * time.Second
 
 // alarm wakes Run when a deadline comes or a lease runs out.
 type alarm struct {
+	now   func() time.Time
 	mu    sync.Mutex
 	armed time.Time
 	poked chan struct{}
 }
 
-// at makes sure that Run wakes at a time.
+// at makes sure that Run wakes at a time; at once, where it should have woken already and the clock was moved meanwhile.
 func (a *alarm) at(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t.IsZero() || !a.armed.IsZero() && !t.Before(a.armed) {
+	if t.IsZero() {
 		return
 	}
-	a.armed = t
+	if missed := a.armed.Before(a.now()); !missed && !t.Before(a.armed) {
+		return
+	} else if !missed {
+		a.armed = t
+	}
 	select {
 	case a.poked <- struct{}{}:
 	default:
@@ -37,6 +42,13 @@ func (a *alarm) set(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.armed = t
+}
+
+// left is how long Run may sleep.
+func (a *alarm) left() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.armed.Sub(a.now())
 }
 
 // Run does what time brings, until the context ends: deadlines, leases that run out, finished commands that were kept long
@@ -60,10 +72,7 @@ func (m *Manager) sleep(ctx context.Context, now time.Time) {
 	m.tell(ctx, "cannot see what is due next", err)
 	m.alarm.at(next)
 	for {
-		m.alarm.mu.Lock()
-		until := m.alarm.armed
-		m.alarm.mu.Unlock()
-		timer := time.NewTimer(until.Sub(m.Now()))
+		timer := time.NewTimer(m.alarm.left())
 		select {
 		case <-timer.C:
 			return

@@ -90,7 +90,7 @@ func New(o Options) (*Manager, error) {
 	o.Limits = o.Limits.orDefault()
 	m := &Manager{Options: o, signer: signer{o.SigningKey}, draining: make(chan struct{}), metrics: newMetrics()}
 	m.clock = clock{now: o.Now}
-	m.alarm.poked = make(chan struct{}, 1)
+	m.alarm = alarm{now: o.Now, poked: make(chan struct{}, 1)}
 	m.rates.perSecond = o.Limits.Rate
 	return m, nil
 }
