@@ -154,20 +154,22 @@ func (m *Manager) removeBlobs(ctx context.Context, ids []string) {
 
 // clock notices when the machine's clock is moved: then the monotonic one has gone on by another amount.
 type clock struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	last time.Time
+	now     func() time.Time
+	elapsed func() time.Duration // by a clock that is never moved
+	mu      sync.Mutex
+	last    time.Time
+	at      time.Duration
 }
 
 // moved gives the time, and by how much the clock was moved since the last call.
 func (c *clock) moved() (now time.Time, by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now = c.now()
+	now, at := c.now(), c.elapsed()
 	if !c.last.IsZero() {
-		by = now.Round(0).Sub(c.last.Round(0)) - now.Sub(c.last)
+		by = now.Round(0).Sub(c.last.Round(0)) - (at - c.at)
 	}
-	c.last = now
+	c.last, c.at = now, at
 	return now, by
 }
 

@@ -29,26 +29,40 @@ type harness struct {
 	admin   string
 	log     *lockedBuffer
 
-	mu    sync.Mutex
-	moved time.Duration
+	began       time.Time
+	mu          sync.Mutex
+	passed, set time.Duration
 }
 
 func (h *harness) now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Now().Add(h.moved) // keeps the monotonic clock in step: time passes, the clock is not set
+	return time.Now().Add(h.passed + h.set)
+}
+
+func (h *harness) elapsed() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.began) + h.passed
 }
 
 // pass lets time pass.
 func (h *harness) pass(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.moved += d
+	h.passed += d
+}
+
+// setClock moves the clock, as an administrator or NTP does; no time passes.
+func (h *harness) setClock(by time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.set += by
 }
 
 func start(t *testing.T, change ...func(*manager.Options)) *harness {
 	t.Helper()
-	h := &harness{t: t, log: &lockedBuffer{}}
+	h := &harness{t: t, log: &lockedBuffer{}, began: time.Now()}
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +75,7 @@ func start(t *testing.T, change ...func(*manager.Options)) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := manager.Options{Store: s, Blobs: files, SigningKey: bytes.Repeat([]byte("k"), 32), Now: h.now,
+	o := manager.Options{Store: s, Blobs: files, SigningKey: bytes.Repeat([]byte("k"), 32), Now: h.now, Elapsed: h.elapsed,
 		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&o)

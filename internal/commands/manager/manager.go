@@ -24,6 +24,7 @@ type Options struct {
 	BaseURL    string       // of this manager, as others reach it, without /v1; "" takes it from each request
 	Log        *slog.Logger // gets no token, URL with a signature, or body
 	Now        func() time.Time
+	Elapsed    func() time.Duration // since any moment, by a clock that nobody sets
 	Limits     Limits
 }
 
@@ -86,10 +87,14 @@ func New(o Options) (*Manager, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Elapsed == nil {
+		began := time.Now()
+		o.Elapsed = func() time.Duration { return time.Since(began) }
+	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	o.Limits = o.Limits.orDefault()
 	m := &Manager{Options: o, signer: signer{o.SigningKey}, draining: make(chan struct{}), metrics: newMetrics()}
-	m.clock = clock{now: o.Now}
+	m.clock = clock{now: o.Now, elapsed: o.Elapsed}
 	m.alarm = alarm{now: o.Now, poked: make(chan struct{}, 1)}
 	m.rates.perSecond = o.Limits.Rate
 	return m, nil
