@@ -16,7 +16,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/cli/ui"
-	"github.com/alienplatform/alien-go/internal/commands/manager"
+	server "github.com/alienplatform/alien-go/internal/commands/manager"
 	"github.com/alienplatform/alien-go/internal/commands/store"
 	"github.com/alienplatform/alien-go/internal/commands/store/sqlite"
 )
@@ -138,13 +138,13 @@ func openManagerStore(ctx context.Context, dir managerDir) (store.Store, error) 
 }
 
 // newManager makes the manager, and at the first start the admin key.
-func (d *deps) newManager(ctx context.Context, c *common, o *serveOptions, dir managerDir, s store.Store) (*manager.Manager, output.Serving, error) {
+func (d *deps) newManager(ctx context.Context, c *common, o *serveOptions, dir managerDir, s store.Store) (*server.Manager, output.Serving, error) {
 	doc := output.Serving{Head: output.NewHead(output.KindServing), State: string(dir), Listeners: []string{}}
 	key, err := dir.signingKey()
 	if err != nil {
 		return nil, doc, fmt.Errorf("cannot keep the signing key: %w", err)
 	}
-	doc.AdminKey, err = manager.FirstAdmin(ctx, s, d.now(), func(secret string) error { return dir.write(dir.adminKey(), []byte(secret+"\n")) })
+	doc.AdminKey, err = server.FirstAdmin(ctx, s, d.now(), func(secret string) error { return dir.write(dir.adminKey(), []byte(secret+"\n")) })
 	if err != nil {
 		return nil, doc, fmt.Errorf("cannot make the admin key: %w", err)
 	}
@@ -152,9 +152,9 @@ func (d *deps) newManager(ctx context.Context, c *common, o *serveOptions, dir m
 	if err != nil {
 		return nil, doc, fmt.Errorf("cannot open the directory of large bodies: %w", err)
 	}
-	m, err := manager.New(manager.Options{
+	m, err := server.New(server.Options{
 		Store: s, Blobs: files, SigningKey: key, BaseURL: o.baseURL, Log: d.logger(c, o.logLevel),
-		Limits: manager.Limits{Rate: o.rate, Retention: o.retention},
+		Limits: server.Limits{Rate: o.rate, Retention: o.retention},
 	})
 	return m, doc, err
 }
