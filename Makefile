@@ -95,7 +95,7 @@ docs: ## writes docs/ from the code
 demo: build ## the main job, from preflight to down, on an example stack; without Docker the process runtime does it
 	examples/demo/run.sh
 
-BENCHES := docker process
+BENCHES := docker process commands
 BENCH_docker := -compose bin/docker-compose
 BENCH_process := -compose bin/docker-compose
 
