@@ -19,14 +19,15 @@ const (
 	insertBody = "INSERT INTO bodies (id, params, response) VALUES (?, ?, ?)"
 	setParams  = "INSERT INTO bodies (id, params) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET params = excluded.params"
 	setAnswer  = "INSERT INTO bodies (id, response) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET response = excluded.response"
-	getParams  = "SELECT params FROM bodies WHERE id = ?"
 	get        = "SELECT " + columns + " FROM commands WHERE id = ?"
 	update     = "UPDATE commands SET state = ?, attempt = ?, holder = ?, until = ?, finished = ?, error_code = ?, blobs = ?, live = ? WHERE id = ?"
 	requeue    = "UPDATE commands SET place = ? WHERE id = ?"
-	queue      = "SELECT " + columns + " FROM commands WHERE deployment = ? AND target = ? AND live = 2 AND (holder = '' OR until <= ?) ORDER BY place LIMIT ?"
+	queue      = "SELECT " + columns + ", params FROM (SELECT * FROM (" + waiting + ") UNION ALL SELECT * FROM (" + lapsed + ")) LEFT JOIN bodies USING (id) ORDER BY place LIMIT ?4"
+	waiting    = "SELECT * FROM commands WHERE deployment = ?1 AND target = ?2 AND live = 2 ORDER BY place LIMIT ?4"
+	lapsed     = "SELECT * FROM commands WHERE deployment = ?1 AND target = ?2 AND live = 3 AND until <= ?3 ORDER BY place LIMIT ?4"
 	getKey     = "SELECT command FROM keys WHERE deployment = ? AND target = ? AND name = ? AND key = ? AND created > ?"
 	setKey     = "INSERT OR REPLACE INTO keys (deployment, target, name, key, command, created) VALUES (?, ?, ?, ?, ?, ?)"
-	shift      = "UPDATE commands SET until = until + ? WHERE live > 0 AND until > 0"
+	shift      = "UPDATE commands SET until = until + ? WHERE live = 3"
 	oldest     = "SELECT id, blobs FROM commands WHERE live = 0 AND finished < ? LIMIT ?"
 	remove     = "DELETE FROM commands WHERE id = ?"
 	removeBody = "DELETE FROM bodies WHERE id = ?"
@@ -42,7 +43,7 @@ const (
 	removeKeysOf     = "DELETE FROM keys WHERE deployment = ?"
 )
 
-var writeQueries = []string{touch, insert, insertBody, setParams, setAnswer, getParams, get, update, requeue, queue, getKey, setKey, shift, oldest, remove,
+var writeQueries = []string{touch, insert, insertBody, setParams, setAnswer, get, update, requeue, queue, getKey, setKey, shift, oldest, remove,
 	removeBody, removeKeys, putDeployment, deleteDeployment, putToken, deleteToken, withBlobs, removeBodiesOf, removeOf, removeKeysOf}
 
 // millis are milliseconds since 1970, 0 for no time.
@@ -60,24 +61,27 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// live says where a command is: over, waiting for its parameters, or in the queue.
-func live(s wire.State) int {
+// live says where a command is: over, waiting for its parameters, in the queue, or out.
+func live(c store.Command) int {
 	switch {
-	case s.Terminal():
+	case c.State.Terminal():
 		return 0
-	case s == wire.PendingUpload:
+	case c.State == wire.PendingUpload:
 		return 1
+	case c.Holder == "":
+		return 2
 	}
-	return 2
+	return 3
 }
 
 type scanner interface{ Scan(...any) error }
 
-func scan(row scanner) (store.Command, error) {
+// scan reads the columns, and what stands behind them.
+func scan(row scanner, more ...any) (store.Command, error) {
 	var c store.Command
 	var until, deadline, created, finished int64
-	err := row.Scan(&c.ID, &c.Deployment, &c.Target.ResourceID, &c.Target.ResourceType, &c.Name, &c.State, &c.Attempt, &c.Holder,
-		&until, &deadline, &created, &finished, &c.ErrorCode, &c.Blobs)
+	err := row.Scan(append([]any{&c.ID, &c.Deployment, &c.Target.ResourceID, &c.Target.ResourceType, &c.Name, &c.State, &c.Attempt, &c.Holder,
+		&until, &deadline, &created, &finished, &c.ErrorCode, &c.Blobs}, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, store.ErrNotFound
 	}
@@ -85,20 +89,14 @@ func scan(row scanner) (store.Command, error) {
 	return c, err
 }
 
-func scanAll(rows *sql.Rows, err error) ([]store.Command, error) {
-	if err != nil {
-		return nil, err
+// withParams reads a command of the queue.
+func withParams(rows *sql.Rows) (store.Command, error) {
+	var params sql.NullString
+	c, err := scan(rows, &params)
+	if err == nil {
+		c.Params, err = fromText[wire.Body](params)
 	}
-	defer rows.Close()
-	var all []store.Command
-	for rows.Next() {
-		c, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, rows.Err()
+	return c, err
 }
 
 // Create implements store.Store.
@@ -127,7 +125,7 @@ func (s *Store) Create(ctx context.Context, c store.Command, since time.Time) (m
 		}
 		s.place++
 		err := t.exec(insert, c.ID, c.Deployment, c.Target.ResourceID, string(c.Target.ResourceType), c.Name, string(c.State), c.Attempt, c.Holder,
-			millis(c.Until), millis(c.Deadline), millis(c.Created), millis(c.Finished), c.ErrorCode, c.Blobs, live(c.State), s.place)
+			millis(c.Until), millis(c.Deadline), millis(c.Created), millis(c.Finished), c.ErrorCode, c.Blobs, live(c), s.place)
 		if err != nil {
 			return err
 		}
@@ -226,7 +224,7 @@ func (s *Store) save(t *tx, before, c store.Command) error {
 			return err
 		}
 	}
-	if live(before.State) == 1 && live(c.State) == 2 { // only now does it stand in the queue
+	if live(before) == 1 && live(c) == 2 { // only now does it stand in the queue
 		s.place++
 		if err := t.exec(requeue, s.place, c.ID); err != nil {
 			return err
@@ -236,7 +234,7 @@ func (s *Store) save(t *tx, before, c store.Command) error {
 	if before == c {
 		return nil
 	}
-	return t.exec(update, string(c.State), c.Attempt, c.Holder, millis(c.Until), millis(c.Finished), c.ErrorCode, c.Blobs, live(c.State), c.ID)
+	return t.exec(update, string(c.State), c.Attempt, c.Holder, millis(c.Until), millis(c.Finished), c.ErrorCode, c.Blobs, live(c), c.ID)
 }
 
 func (t *tx) setBody(query, id string, body *wire.Body) error {
@@ -253,16 +251,12 @@ func (s *Store) Lease(ctx context.Context, deployment, target string, now time.T
 		taken = nil
 		for len(taken) < max {
 			missing := max - len(taken)
-			found, err := scanAll(t.query(queue, deployment, target, millis(now), missing))
+			found, err := each(withParams)(t.query(queue, deployment, target, millis(now), missing))
 			if err != nil {
 				return err
 			}
 			for _, c := range found {
 				before := c
-				if c.Params, err = t.params(c.ID); err != nil {
-					return err
-				}
-				before.Params = c.Params
 				took := take(&c)
 				if err := s.save(t, before, c); err != nil {
 					return err
@@ -278,12 +272,4 @@ func (s *Store) Lease(ctx context.Context, deployment, target string, now time.T
 		return nil
 	})
 	return taken, err
-}
-
-func (t *tx) params(id string) (*wire.Body, error) {
-	var params sql.NullString
-	if err := t.row(getParams, id).Scan(&params); err != nil {
-		return nil, err
-	}
-	return fromText[wire.Body](params)
 }

@@ -19,7 +19,7 @@ func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]string
 // Lapsed implements store.Store.
 func (s *Store) Lapsed(ctx context.Context, since, now time.Time) ([][2]string, error) {
 	return each(func(rows *sql.Rows) (t [2]string, err error) { return t, rows.Scan(&t[0], &t[1]) })(
-		s.db.QueryContext(ctx, "SELECT DISTINCT deployment, target FROM commands WHERE live > 0 AND until > 0 AND until > ? AND until <= ?", millis(since), millis(now)))
+		s.db.QueryContext(ctx, "SELECT DISTINCT deployment, target FROM commands WHERE live = 3 AND until > ? AND until <= ?", millis(since), millis(now)))
 }
 
 // each reads all rows.
@@ -46,7 +46,7 @@ func (s *Store) Next(ctx context.Context, now time.Time) (time.Time, error) {
 	var deadline, lease int64
 	err := s.db.QueryRowContext(ctx, `SELECT
 		coalesce((SELECT min(deadline) FROM commands WHERE live > 0 AND deadline > 0 AND deadline > ?1), 0),
-		coalesce((SELECT min(until) FROM commands WHERE live > 0 AND until > 0 AND until > ?1), 0)`, millis(now)).Scan(&deadline, &lease)
+		coalesce((SELECT min(until) FROM commands WHERE live = 3 AND until > ?1), 0)`, millis(now)).Scan(&deadline, &lease)
 	if deadline == 0 || lease != 0 && lease < deadline {
 		return fromMillis(lease), err
 	}
@@ -86,7 +86,7 @@ func (s *Store) Prune(ctx context.Context, finished, keys time.Time, limit int) 
 
 // List implements store.Store.
 func (s *Store) List(ctx context.Context, deployment string, state wire.State, limit int) ([]store.Command, error) {
-	return scanAll(s.db.QueryContext(ctx,
+	return each(func(rows *sql.Rows) (store.Command, error) { return scan(rows) })(s.db.QueryContext(ctx,
 		"SELECT "+columns+" FROM commands WHERE deployment = ?1 AND (?2 = '' OR state = ?2) ORDER BY id DESC LIMIT ?3", deployment, string(state), limit))
 }
 

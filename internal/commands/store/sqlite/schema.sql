@@ -17,7 +17,7 @@ CREATE TABLE commands (
   type       TEXT NOT NULL,
   name       TEXT NOT NULL,
   state      TEXT NOT NULL,
-  live       INTEGER NOT NULL, -- 0: over; 1: waits for its parameters; 2: to be given out, or out
+  live       INTEGER NOT NULL, -- 0: over; 1: waits for its parameters; 2: in the queue; 3: out on a lease
   place      INTEGER NOT NULL, -- in the queue of its target
   attempt    INTEGER NOT NULL,
   holder     TEXT NOT NULL,
@@ -47,7 +47,9 @@ CREATE TABLE keys (
 ) WITHOUT ROWID;
 CREATE INDEX keys_by_age ON keys (created);
 
+-- What is out leaves the queue, so that a lease need not look past it.
 CREATE INDEX queue ON commands (deployment, target, place) WHERE live = 2;
+CREATE INDEX out ON commands (deployment, target, until) WHERE live = 3;
+CREATE INDEX lapsing ON commands (until) WHERE live = 3;
 CREATE INDEX overdue ON commands (deadline) WHERE live > 0 AND deadline > 0;
-CREATE INDEX lapsing ON commands (until) WHERE live > 0 AND until > 0;
 CREATE INDEX finished ON commands (finished) WHERE live = 0;
