@@ -3,6 +3,7 @@ package sandbox
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -65,5 +66,95 @@ func kernelFiles(t *testing.T, dir string) {
 		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestHierarchies reads what machines with control groups v1, v2 and both show in /proc.
+func TestHierarchies(t *testing.T) {
+	v2 := t.TempDir()
+	if err := os.WriteFile(filepath.Join(v2, "cgroup.controllers"), []byte("cpuset cpu io memory pids\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const old = "cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,nosuid,cpu,cpuacct 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
+	unified := "cgroup2 " + v2 + " cgroup2 rw,nosuid,nsdelegate 0 0\n"
+	spec := Spec{Dir: "/state/instances/id", CPULimit: 100, MemoryLimit: 1 << 20}
+	for name, c := range map[string]struct {
+		mounts, self string
+		cpu, memory  string // where root's groups are
+		current      string
+	}{
+		"v1": {old, "4:memory:/user\n3:cpu,cpuacct:/user\n", "/sys/fs/cgroup/cpu,cpuacct/alien/id", "/sys/fs/cgroup/memory/alien/id", ""},
+		"v2": {"proc /proc proc rw 0 0\n" + unified, "0::/user.slice/our.service\n", v2 + "/alien/id", v2 + "/alien/id", "/user.slice/our.service"},
+		"both": {old + unified, "4:memory:/user\n0::/init.scope\n", "/sys/fs/cgroup/cpu,cpuacct/alien/id", "/sys/fs/cgroup/memory/alien/id",
+			"/init.scope"},
+		"v2 without a word of ours": {unified, "", v2 + "/alien/id", v2 + "/alien/id", "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proc := t.TempDir()
+			for file, text := range map[string]string{"mounts": c.mounts, "cgroup": c.self} {
+				if err := os.WriteFile(filepath.Join(proc, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h, err := hierarchies(proc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.root = true
+			if cpu, memory := h.dir("cpu", spec), h.dir("memory", spec); cpu != c.cpu || memory != c.memory {
+				t.Errorf("groups are %s and %s, want %s and %s", cpu, memory, c.cpu, c.memory)
+			}
+			if h.current != c.current || c.current != "" && !slices.Contains(h.v2has, "memory") {
+				t.Errorf("we are in %q with %v, want %q", h.current, h.v2has, c.current)
+			}
+		})
+	}
+}
+
+// TestStepAside: a group with processes in it cannot share out controllers, so they go into one below it.
+func TestStepAside(t *testing.T) {
+	base := t.TempDir()
+	leaf := filepath.Join(base, supervisorLeaf)
+	kernelFiles(t, base)
+	kernelFiles(t, leaf)
+	if err := os.WriteFile(filepath.Join(base, "cgroup.procs"), []byte("4711\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (hierarchy{}).stepAside(base); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := readSmall(filepath.Join(leaf, "cgroup.procs")); got != "4711" {
+		t.Errorf("the supervisor's group holds %q", got)
+	}
+}
+
+// TestSettings holds what each controller is told, of both kinds.
+func TestSettings(t *testing.T) {
+	for _, c := range []struct {
+		controller string
+		spec       Spec
+		old        bool
+		want       []setting
+	}{
+		{"memory", Spec{MemoryLimit: 4096}, false, []setting{{"memory.max", "4096", false}, {"memory.swap.max", "0", true}}},
+		{"memory", Spec{MemoryLimit: 4096}, true, []setting{{"memory.limit_in_bytes", "4096", false}, {"memory.memsw.limit_in_bytes", "4096", true}}},
+		{"cpu", Spec{CPULimit: 1500}, false, []setting{{"cpu.max", "150000 100000", false}}},
+		{"cpu", Spec{CPULimit: 5}, false, []setting{{"cpu.max", "5000 1000000", false}}},
+		{"cpu", Spec{CPULimit: 1500}, true, []setting{{"cpu.cfs_period_us", "100000", false}, {"cpu.cfs_quota_us", "150000", false}}},
+	} {
+		if got := settings(c.controller, c.spec, c.old); !slices.Equal(got, c.want) {
+			t.Errorf("%s, old %v: %v, want %v", c.controller, c.old, got, c.want)
+		}
+	}
+	dir := t.TempDir()
+	if err := apply(dir, []setting{{"memory.swap.max", "0", true}}); err != nil {
+		t.Errorf("a kernel without swap accounting: %v", err)
+	}
+	if err := apply(dir, []setting{{"memory.max", "1", false}}); err == nil {
+		t.Error("a limit that cannot be set was taken for set")
+	}
+	h := hierarchy{v1: map[string]string{}, v2: dir, v2has: []string{"cpu"}}
+	if _, err := h.group(Spec{Dir: "/x/id", MemoryLimit: 1}); err == nil {
+		t.Error("a controller that the kernel does not have was not missed")
 	}
 }
