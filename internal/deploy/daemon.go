@@ -23,6 +23,7 @@ type step struct {
 	wasReady bool // the old one was ready, beyond doubt
 	keep     bool // it was ready, as far as one look tells: worth going back to
 	budget   *budget
+	turn     *turn       // the last one it had
 	launched bool        // Start came to its end
 	made     string      // the new instance, where the platform has told it
 	last     Observation // the last look that counted
@@ -62,17 +63,20 @@ func (s *step) act(ctx context.Context) {
 // replace makes a daemon, or puts a new one in place of the old one. It waits for its turn twice, so that the others are
 // prepared before and not while this one is away.
 func (s *step) replace(ctx context.Context) {
-	if err := s.inTurn(ctx, s.prepare); err != nil {
+	err := s.take(ctx)
+	if err == nil {
+		err = s.prepare(ctx)
+		s.turn.end()
+	}
+	if err != nil {
 		s.unprepared(ctx, err)
 		return
 	}
-	release, err := s.slot(ctx)
-	if err != nil {
+	if s.take(ctx) != nil {
 		s.interrupted("not begun")
 		return
 	}
-	defer release()
-	stopTimer := patiently(release)
+	defer s.turn.end()
 	if err := s.weigh(ctx); err != nil {
 		s.unprepared(ctx, err)
 		return
@@ -81,8 +85,7 @@ func (s *step) replace(ctx context.Context) {
 	work, cancel := linger(ctx, finishGrace)
 	defer cancel()
 	err = s.start(work)
-	stopTimer()
-	release()
+	s.turn.end()
 	if err != nil {
 		s.unready(ctx, work, nil, err)
 		return
@@ -98,17 +101,6 @@ func (s *step) replace(ctx context.Context) {
 		return
 	}
 	s.ready(work)
-}
-
-// inTurn does a piece of work when the engine has room for it.
-func (s *step) inTurn(ctx context.Context, work func(context.Context) error) error {
-	release, err := s.slot(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	defer patiently(release)()
-	return work(ctx)
 }
 
 // prepare does what can be done while the old one runs, and makes sure that nothing of what follows is missed.
@@ -139,9 +131,11 @@ func (s *step) weigh(ctx context.Context) error {
 		s.old.Observation = o
 	}
 	if rest := min(s.unsettled(), s.budget.remaining()); rest > 0 {
+		s.turn.idles()
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}
+		s.turn.works()
 		s.old.Observation = s.again(ctx)
 	}
 	s.judgeOld()
@@ -290,6 +284,7 @@ func (s *step) fresh(ctx context.Context, before Observation) (Observation, bool
 
 func (s *step) progress(p Progress) {
 	s.budget.follow(p)
+	s.turn.follow(p)
 	if p.Instance != "" {
 		s.made = p.Instance
 	}

@@ -91,13 +91,12 @@ func (r *run) data(ctx context.Context, plan Plan, steps []*step) error {
 
 // remove stops a daemon and removes all of it. timeout 0 waits as long as its stop grace takes.
 func (s *step) remove(ctx context.Context, timeout time.Duration) {
-	release, err := s.slot(ctx)
-	if err != nil {
+	if s.take(ctx) != nil {
 		s.interrupted("not removed")
 		return
 	}
-	defer release()
-	defer patiently(release)()
+	defer s.turn.end()
+	s.turn.idles() // soon, but for the stop grace
 	work, cancel := linger(ctx, finishGrace+undoGrace)
 	defer cancel()
 	if timeout > 0 {
@@ -105,7 +104,7 @@ func (s *step) remove(ctx context.Context, timeout time.Duration) {
 		defer cancel()
 	}
 	s.emit(KindRemoving, "")
-	err = because(work, s.session.Remove(work, s.change.Daemon))
+	err := because(work, s.session.Remove(work, s.change.Daemon))
 	switch {
 	case err == nil:
 		s.report.Outcome = OutcomeRemoved

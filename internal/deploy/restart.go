@@ -61,24 +61,21 @@ func previewRestart(ctx context.Context, p Platform, stack string, daemons []str
 
 // restart ends one daemon and starts it again.
 func (s *step) restart(ctx context.Context) {
-	release, err := s.slot(ctx)
-	if err != nil {
+	if s.take(ctx) != nil {
 		s.interrupted("not begun")
 		return
 	}
-	defer release()
+	defer s.turn.end()
 	if err := s.watched(ctx); err != nil {
 		s.unprepared(ctx, err)
 		return
 	}
 	work, cancel := linger(ctx, finishGrace)
 	defer cancel()
-	stopTimer := patiently(release)
 	spent, stop := s.budget.spend(work)
-	err = because(spent, s.session.Restart(spent, s.change.Daemon, s.progress))
+	err := because(spent, s.session.Restart(spent, s.change.Daemon, s.progress))
 	stop()
-	stopTimer()
-	release()
+	s.turn.end()
 	var v *Verdict
 	if err == nil && s.noWait {
 		s.started()

@@ -14,10 +14,6 @@ import (
 // a time: more only lengthens how long each of the daemons is away. Waiting for readiness is not limited.
 const parallel = 4
 
-// slotPatience is how long preparing, starting or removing a daemon may hold up others: what takes longer is an image on
-// its way or a process that takes its stop grace, and costs the engine nothing.
-const slotPatience = time.Second
-
 // defaultTimeout ends the waiting for a daemon where the caller names no time.
 const defaultTimeout = 5 * time.Minute
 
@@ -162,25 +158,6 @@ func (r *run) each(ctx context.Context, steps []*step, act func(*step, context.C
 		})
 	}
 	all.Wait()
-}
-
-// slot waits for the right to load the engine. Giving it back twice is harmless.
-func (r *run) slot(ctx context.Context) (func(), error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case r.slots <- struct{}{}:
-		return sync.OnceFunc(func() { <-r.slots }), nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// patiently gives the slot back when what it is held for takes long; the function it answers with ends that.
-func patiently(release func()) func() {
-	timer := time.AfterFunc(slotPatience, release)
-	return func() { timer.Stop() }
 }
 
 // conclude takes the last look and makes the report of it: what counts is what is there now, not what went well before.

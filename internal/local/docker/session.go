@@ -128,21 +128,21 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 		return fmt.Errorf("cannot start %s: it was not prepared", daemon)
 	}
 	f := s.family(daemon)
-	if f.current != nil {
-		report(deploy.Progress{Phase: deploy.Stopping})
-	}
 	n.tried = true
-	err := s.change(ctx, daemon, func(f family) []step { return f.replacement(n.id, n.name, keep) }, launching(n.id, report))
+	err := s.change(ctx, daemon, func(f family) []step { return f.replacement(n.id, n.name, keep) }, telling(n.id, report))
 	if err == nil {
 		s.settle(f.replaced(n.id, keep))
 	}
 	return err
 }
 
-// launching reports a container's start; instance is empty where it is no new one.
-func launching(instance string, report func(deploy.Progress)) func(step) {
+// telling reports that a container is stopped and another, or the same, started; instance is empty where it is no new one.
+func telling(instance string, report func(deploy.Progress)) func(step) {
 	return func(next step) {
-		if next.op == opStart {
+		switch next.op {
+		case opStop:
+			report(deploy.Progress{Phase: deploy.Stopping})
+		case opStart:
 			report(deploy.Progress{Phase: deploy.Launching, Instance: instance})
 		}
 	}
@@ -210,8 +210,7 @@ func (s *session) Restart(ctx context.Context, daemon string, report func(deploy
 	if s.family(daemon).current == nil {
 		return &deploy.Problem{Reason: deploy.NotFound, Message: fmt.Sprintf("there is no daemon %s in stack %s", daemon, s.stack)}
 	}
-	report(deploy.Progress{Phase: deploy.Stopping})
-	return s.change(ctx, daemon, family.again, launching("", report))
+	return s.change(ctx, daemon, family.again, telling("", report))
 }
 
 // RemoveData implements deploy.Session.
