@@ -67,7 +67,7 @@ func newRootCmd(d *deps, c *common) *cobra.Command {
 	root.SetVersionTemplate(versionText(versionDocument()))
 	root.Flags().Bool("version", false, "print which build this is")
 	c.addRootFlags(root)
-	root.AddCommand(newDaemonCmd(d, c), newRuntimeCmd(d, c), newServeCmd(d, c), newSchemaCmd(d, c), newExplainCmd(d, c), newVersionCmd(d, c), newCompletionCmd(d, c))
+	root.AddCommand(newDaemonCmd(d, c), newRuntimeCmd(d, c), newCommandsCmd(d, c), newTokensCmd(d, c), newServeCmd(d, c), newSchemaCmd(d, c), newExplainCmd(d, c), newVersionCmd(d, c), newCompletionCmd(d, c))
 	group(root)
 	addHelp(root)
 	return root

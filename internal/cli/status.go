@@ -81,7 +81,11 @@ func (l *look) now(ctx context.Context) (output.Status, error) {
 	if err != nil {
 		return output.Status{}, err
 	}
-	return l.document(observed)
+	doc, err := l.document(observed)
+	if err == nil {
+		l.d.addCommands(ctx, l.c, l.named, l.workloads, doc.Daemons)
+	}
+	return doc, err
 }
 
 // document is what is to be said of what was observed, at this moment.
@@ -233,6 +237,12 @@ func notes(s deploy.Status, now time.Time) string {
 	note(s.Renamed != "", "renamed to %s", ui.Plain(s.Renamed))
 	note(len(s.Duplicates) > 0, "%s that should not exist", ui.Count(len(s.Duplicates), "further instance"))
 	note(slices.ContainsFunc(s.Causes, func(c deploy.Cause) bool { return c.Path == deploy.CauseManifest }), "not in the manifest")
+	if t := s.Commands; t != nil {
+		note(t.LastPolledAt.IsZero(), "has not asked for commands")
+		note(!t.LastPolledAt.IsZero(), "asked for commands %s ago", ui.Duration(max(0, now.Sub(t.LastPolledAt))))
+		note(t.InFlight > 0, "%s in flight", ui.Count(int(t.InFlight), "command"))
+		note(t.Pending > 0, "%s waiting", ui.Count(int(t.Pending), "command"))
+	}
 	note(s.Node != "", "on %s", s.Node)
 	return strings.Join(out, ", ")
 }

@@ -54,15 +54,15 @@ func newUpCmd(d *deps, c *common) *cobra.Command {
 
 func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Command) error {
 	began := d.now()
+	if o.waitFor == "commands" && o.noWait {
+		return usagef("drop one of them", "--wait-for commands and --no-wait contradict each other")
+	}
 	m, err := d.check(cmd, c)
 	if err != nil {
 		return err
 	}
 	if err := knownDaemons(o.daemons, m.daemonNames()); err != nil {
 		return err
-	}
-	if o.waitFor == "commands" && o.noWait {
-		return usagef("drop one of them", "--wait-for commands and --no-wait contradict each other")
 	}
 	if err := d.refuseOther(m.target, m.stack.Name); err != nil {
 		return err

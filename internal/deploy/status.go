@@ -40,12 +40,22 @@ type Status struct {
 	Renamed    string   `json:"renamed,omitempty"`
 	Duplicates []string `json:"duplicates,omitempty"`
 
+	// Commands is how it takes commands; nil where it takes none, and where the manager was not asked.
+	Commands *Commands `json:"commands,omitempty"`
+
 	Instance string `json:"instance,omitempty"`
 	Image    string `json:"image,omitempty"`  // reference, as the manifest gave it
 	Digest   string `json:"digest,omitempty"` // of what runs
 	Source   string `json:"source,omitempty"` // where it was applied from
 	Version  string `json:"version,omitempty"`
 	Node     string `json:"node,omitempty"`
+}
+
+// Commands is what a manager tells of a daemon that takes commands.
+type Commands struct {
+	LastPolledAt time.Time `json:"lastPolledAt,omitzero"` // absent: it has not asked for commands
+	Pending      int64     `json:"pending"`               // commands that wait for it
+	InFlight     int64     `json:"inFlight"`              // commands that it has
 }
 
 // NotReady is a word for why a daemon is not ready.

@@ -32,6 +32,11 @@ const (
 	KindCollected  Kind = "CollectionReport"
 	KindInstalled  Kind = "InstallationReport"
 	KindServing    Kind = "ServingReport"
+	KindCommand    Kind = "Command"
+	KindCommands   Kind = "CommandList"
+	KindToken      Kind = "Token"
+	KindTokens     Kind = "TokenList"
+	KindRevoked    Kind = "TokenRevocation"
 	KindError      Kind = "Error"
 )
 

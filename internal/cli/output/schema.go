@@ -23,6 +23,7 @@ func kinds() []struct {
 		{KindStacks, Stacks{}}, {KindPreflight, Preflight{}}, {KindField, FieldExplanation{}}, {KindCode, CodeExplanation{}},
 		{KindVersion, Version{}}, {KindLogLine, LogLine{}}, {KindCompletion, Completion{}}, {KindError, Error{}},
 		{KindCollected, Collected{}}, {KindInstalled, Installed{}}, {KindServing, Serving{}},
+		{KindCommand, Command{}}, {KindCommands, Commands{}}, {KindToken, Token{}}, {KindTokens, Tokens{}}, {KindRevoked, Revoked{}},
 	}
 }
 
@@ -87,6 +88,8 @@ func (s schemas) of(t reflect.Type) map[string]any {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return map[string]any{} // any JSON
 	case s.enums[t] != nil:
 		return map[string]any{"enum": s.enums[t]}
 	}
