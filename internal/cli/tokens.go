@@ -30,7 +30,7 @@ func newTokenCreateCmd(d *deps, c *common) *cobra.Command {
 		Short: "Mint a token and print it, once",
 		Long: "Mints a token and prints it; the manager keeps only its hash, so it cannot be shown again. A sender's token sends commands to one " +
 			"deployment and reads them, a receiver's takes the commands of one daemon, an admin's does everything.",
-		Example: "  alien tokens create --kind sender --deployment edge --name ci",
+		Example: "  alien tokens create --kind sender --deployment edge --label ci",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return d.withManager(c, func(m *manager) error {
@@ -47,7 +47,7 @@ func newTokenCreateCmd(d *deps, c *common) *cobra.Command {
 	enum(cmd, f, &o.kind, "kind", "", "sender", "what the token is `for`", "sender", "receiver", "admin")
 	f.StringVar(&o.deployment, "deployment", "", "`id` of the deployment, of a sender or receiver")
 	f.StringVar(&o.target, "target", "", "`name` of the daemon, of a receiver")
-	f.StringVar(&o.name, "name", "", "`text` for people")
+	f.StringVar(&o.name, "label", "", "`text` for people, to know the token by")
 	addDuration(f, &o.expiresIn, "expires-in", 0, 0, "how long the token works; 0 is for good")
 	return cmd
 }
@@ -107,7 +107,7 @@ func tokenTable(t ui.Theme, doc output.Tokens, now time.Time) string {
 		rows = append(rows, []string{x.ID, x.TokenKind, orDash(ui.Plain(x.DeploymentID)), orDash(ui.Plain(x.Target)), orDash(ui.Plain(x.Name)),
 			ui.Duration(now.Sub(x.CreatedAt).Round(time.Second)), expires})
 	}
-	return t.Table([]string{"TOKEN ID", "KIND", "DEPLOYMENT", "TARGET", "NAME", "AGE", "EXPIRES"}, rows)
+	return t.Table([]string{"TOKEN ID", "KIND", "DEPLOYMENT", "TARGET", "LABEL", "AGE", "EXPIRES"}, rows)
 }
 
 func newTokenRotateCmd(d *deps, c *common) *cobra.Command {
