@@ -32,6 +32,7 @@ type enlistment struct {
 
 	mu         sync.Mutex
 	registered time.Time            // when this was told to the manager, by our clock
+	answered   time.Time            // the same moment by the manager's clock
 	launched   map[string]time.Time // when daemons were started, by our clock
 }
 
@@ -156,7 +157,7 @@ func (e *enlistment) put(ctx context.Context, daemons []string, now func() time.
 	}
 	known, err := e.api.Register(ctx, e.deployment, p)
 	if err == nil {
-		e.known, e.registered = known, now()
+		e.known, e.registered, e.answered = known, now(), known.ServerTime.Time
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (e *enlistment) since() time.Time {
 			latest = at
 		}
 	}
-	return e.known.ServerTime.Add(latest.Sub(e.registered))
+	return e.answered.Add(latest.Sub(e.registered))
 }
 
 // silent are the daemons that have not asked for commands: since they were started, or at all where they run since before.
@@ -58,7 +58,7 @@ func (e *enlistment) silent(now api.Deployment, only []string) []string {
 		}
 		at, launched := e.launched[d.ID]
 		asked := d.LastPolledAt.Time
-		if asked.IsZero() || launched && asked.Before(e.known.ServerTime.Add(at.Sub(e.registered))) {
+		if asked.IsZero() || launched && asked.Before(e.answered.Add(at.Sub(e.registered))) {
 			out = append(out, d.ID)
 		}
 	}
