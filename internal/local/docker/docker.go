@@ -9,6 +9,7 @@ package docker
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -104,11 +105,20 @@ func (p *platform) readTraits(ctx context.Context) (traits, error) {
 		if n.Name == network.NetworkBridge {
 			t.gateway = true
 			for _, c := range n.IPAM.Config {
-				t.address = cmp.Or(t.address, c.Gateway)
+				t.address = cmp.Or(t.address, c.Gateway, firstOf(c.Subnet))
 			}
 		}
 	}
 	return t, nil
+}
+
+// firstOf is the first address of a subnet: the gateway's, where an engine does not say which that is.
+func firstOf(subnet string) string {
+	p, err := netip.ParsePrefix(subnet)
+	if err != nil {
+		return ""
+	}
+	return p.Masked().Addr().Next().String()
 }
 
 // HostAddress implements deploy.Host.
