@@ -95,12 +95,18 @@ docs: ## writes docs/ from the code
 demo: build ## the main job, from preflight to down, on an example stack; without Docker the process runtime does it
 	examples/demo/run.sh
 
-BENCHES := docker process commands
-BENCH_docker := -compose bin/docker-compose
-BENCH_process := -compose bin/docker-compose
+BENCHES := docker process commands kubernetes scale
+# What make test shows to work, without the peers. The others need a cluster.
+SMOKES  := docker process commands
+BENCH_docker     := -compose bin/docker-compose
+BENCH_process    := -compose bin/docker-compose
+BENCH_kubernetes := -kubectl bin/kubectl -helm bin/helm
+BENCH_scale      := -kubeconfig $$(bin/cluster kubeconfig)
 
 # Programs to measure against are built before the benchmark that needs them.
 bench-docker bench-process: bin/docker-compose
+bench-kubernetes: bin/kubectl bin/helm cluster
+bench-scale: cluster
 
 .PHONY: bench
 bench: $(BENCHES:%=bench-%) ## every benchmark: docs/benchmarks.md and the pages below it
@@ -112,7 +118,7 @@ $(BENCHES:%=bench-%): bench-%: build engine ## one benchmark, as bench-docker
 
 .PHONY: bench-smoke
 bench-smoke: build engine # every benchmark, as small as it goes, without its peers
-	@set -e; for b in $(BENCHES); do \
+	@set -e; for b in $(SMOKES); do \
 		echo "bench: $$b"; \
 		go -C test/bench build -o $(CURDIR)/bin/bench-$$b ./$$b; \
 		bin/bench-$$b -smoke >/dev/null; \
@@ -120,6 +126,13 @@ bench-smoke: build engine # every benchmark, as small as it goes, without its pe
 
 bin/docker-compose: test/compose/go.mod
 	go -C test/compose build -ldflags '-s -w -X github.com/docker/compose/v5/internal.Version=v5.6.0' -o $(CURDIR)/bin/docker-compose github.com/docker/compose/v5/cmd
+
+bin/kubectl: test/kubectl/go.mod test/kubectl/main.go
+	go -C test/kubectl build -o $(CURDIR)/bin/kubectl \
+		-ldflags '-s -w -X $(K8SVARS).gitVersion=$(K8S) -X $(K8SVARS).gitMajor=1 -X $(K8SVARS).gitMinor=34' .
+
+bin/helm: test/helm/go.mod
+	go -C test/helm build -ldflags '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.0' -o $(CURDIR)/bin/helm helm.sh/helm/v3/cmd/helm
 
 SOAKTIME ?= 10m
 .PHONY: soak

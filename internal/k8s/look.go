@@ -37,7 +37,7 @@ type guarded struct {
 
 // guard makes a run known to Look. With hold it keeps the log stream open until that ends or ctx does.
 func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o deploy.Observation, hold bool) {
-	if pod == nil {
+	if pod == nil || pod.Spec.NodeName == "" { // the log of a pod on no node ends at once, and tells nothing
 		return
 	}
 	g := &guarded{mirror: m, pod: pod.Name, ended: make(chan struct{})}
