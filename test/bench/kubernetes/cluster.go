@@ -77,7 +77,12 @@ func (c *cluster) namespace(ctx context.Context, name string) (func(), error) {
 		api.Close()
 	}
 	made := errors.New("made")
-	err = api.Watch(ctx, kube.ServiceAccounts, kube.Selector{Fields: "metadata.name=default"}, "0", func(kube.Change) error { return made })
+	err = api.Watch(ctx, kube.ServiceAccounts, kube.Selector{Fields: "metadata.name=default"}, "0", func(c kube.Change) error {
+		if c.Type == "BOOKMARK" {
+			return nil
+		}
+		return made
+	})
 	if err != nil && !errors.Is(err, made) && !apierrors.IsNotFound(err) {
 		remove()
 		return nil, err
