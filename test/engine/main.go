@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -40,10 +43,11 @@ func ensure(ctx context.Context) error {
 	if err := install("dockerd", "docker.io", "containerd", "iptables"); err != nil {
 		return err
 	}
-	if err := start(); err != nil {
+	ended, err := start()
+	if err != nil {
 		return fmt.Errorf("cannot start dockerd: %w", err)
 	}
-	return wait(ctx, api)
+	return wait(ctx, api, ended)
 }
 
 // answers says which engine answers, or why none does.
@@ -72,24 +76,52 @@ func install(program string, packages ...string) error {
 	return run("apt-get", append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...)...)
 }
 
-// start starts the engine: with the service manager where one runs, else as a process that outlives this one.
-func start() error {
+// start starts the engine: with the service manager where one runs, else as a process that outlives this one. What the channel
+// gives is why that process ended.
+func start() (ended <-chan error, err error) {
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
-		return run("systemctl", "start", "docker")
+		return nil, run("systemctl", "start", "docker")
+	}
+	for _, file := range []string{"/var/run/docker.pid", "/var/run/docker/containerd/containerd.pid"} {
+		if err := forget(file); err != nil {
+			return nil, err
+		}
 	}
 	log, err := os.CreateTemp("", "dockerd-*.log")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
 	fmt.Println("engine: starting dockerd, its log is", log.Name())
 	cmd := exec.Command("setsid", "dockerd")
 	cmd.Stdout, cmd.Stderr = log, log
-	return cmd.Start()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- fmt.Errorf("dockerd ended, see its log: %v", cmd.Wait()) }()
+	return done, nil
+}
+
+// forget removes a pid file of an engine that was killed: once its number belongs to another process, dockerd would take that
+// one for an engine and not start.
+func forget(file string) error {
+	content, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(content)) + "/comm")
+	if slices.Contains([]string{"dockerd", "containerd"}, strings.TrimSpace(string(name))) {
+		return nil
+	}
+	return os.Remove(file)
 }
 
 // wait asks until the engine answers; starting it takes about two seconds.
-func wait(ctx context.Context, api *client.Client) error {
+func wait(ctx context.Context, api *client.Client, ended <-chan error) error {
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	deadline := time.After(time.Minute)
@@ -100,6 +132,8 @@ func wait(ctx context.Context, api *client.Client) error {
 		}
 		select {
 		case <-again.C:
+		case err := <-ended:
+			return err
 		case <-deadline:
 			return errors.Join(errors.New("dockerd was started but does not answer; see its log"), err)
 		}
