@@ -60,7 +60,7 @@ func Handle[In, Out any](r *Receiver, name string, handler func(ctx context.Cont
 func inputError(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return errors.New("Command input is not valid JSON") //lint:ignore ST1005 the wording of the protocol's other receivers
+		return errors.New("Command input is not valid JSON") // the wording of the protocol's other receivers
 	}
 	return errors.New("the command's input has the wrong shape: " + err.Error())
 }
