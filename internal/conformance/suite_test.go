@@ -35,6 +35,7 @@ var suite = []struct {
 	{"ignores SIGTERM", ignoresTerm},
 	{"stop grace", stopGrace},
 	{"environment", environment},
+	{"commands", commands},
 	{"data", data},
 	{"secrets", secrets},
 	{"logs across restarts and replacements", logs},

@@ -30,6 +30,7 @@ func modes() map[string]mode {
 		"slow-start":      slowStart,     // DURATION FILE: writes FILE when ready; a FILE left over is removed first
 		"health":          health,        // FILE: exits 0 when FILE exists, else says so and exits 1
 		"unhealthy-after": sickAfter,     // DURATION FILE: writes FILE at once and removes it after DURATION
+		"commands":        commands,      // takes commands: greet answers, fail fails
 		"env":             env,           // prints the environment as a JSON list of NAME=value on one line, then runs
 		"alloc":           alloc,         // BYTES: makes that much memory resident, then runs
 		"print":           printLines,    // LINE…: prints each on stdout, then runs
