@@ -8,6 +8,7 @@ alien=$PWD/bin/alien
 work=$(mktemp -d)
 export DEMO_API_KEY=not-shown-anywhere
 stack=demo-$$
+manager=
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -24,6 +25,7 @@ expect() {
 cleanup() {
 	code=$?
 	"$alien" daemon down --stack "$stack" --delete-data --progress quiet >/dev/null 2>&1 || true
+	[ -z "$manager" ] || kill "$manager" 2>/dev/null || true
 	rm -rf "$work"
 	[ "$code" = 0 ] || echo "demo: failed" >&2
 }
@@ -31,6 +33,7 @@ trap cleanup EXIT
 
 say 'An image of the example daemon, built from Go source without a registry.'
 go run ./examples/image -package ./examples/heartbeat -o "$work/heartbeat.tar"
+go run ./examples/image -package ./examples/greeter -o "$work/greeter.tar"
 sed "s/^name: demo\$/name: $stack/" examples/demo/alien.yaml >"$work/alien.yaml"
 cat "$work/alien.yaml"
 
@@ -58,6 +61,19 @@ cp "$work/alien.yaml" "$work/good.yaml"
 sed -i 's|^  echo:$|&\n    command: [/no-such-program]|' "$work/alien.yaml"
 expect 4 daemon up
 mv "$work/good.yaml" "$work/alien.yaml"
+expect 0 daemon status
+
+say 'Commands: a manager, and a daemon that asks it for some. No port is opened for the daemon.'
+mkfifo "$work/serving"
+"$alien" serve --listen 127.0.0.1:0 --state "$work/manager" --log-level error >"$work/serving" &
+manager=$!
+exec 3<"$work/serving"
+read -r _ _ ALIEN_MANAGER_URL <&3   # it comes when the manager serves
+export ALIEN_MANAGER_URL ALIEN_API_KEY_FILE="$work/manager/admin.key"
+sed -i 's|^resources:|  greeter:\n    image: docker-archive:greeter.tar\n    commandsEnabled: true\n    runtime: { networkMode: host }     # the manager listens on this machine only\n\n&|' "$work/alien.yaml"
+expect 0 daemon up --wait-for commands
+expect 0 commands invoke --deployment "$stack" --command greet --params '{"name":"Ada"}'
+expect 1 commands invoke --deployment "$stack" --command fail
 expect 0 daemon status
 
 say 'Down, with the data.'

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,50 +99,27 @@ func (d *deps) findKey(c *common, m *manager) error {
 	return nil
 }
 
-// announcement is what a manager on this machine writes while it serves.
-type announcement struct {
-	Owner     json.RawMessage `json:"owner"`
-	BaseURL   string          `json:"baseUrl"`
-	Listeners []struct {
-		URL string `json:"url"`
-	} `json:"listeners"`
-}
-
 // managerHere finds the manager that runs on this machine as this user; nil where none does.
 func (d *deps) managerHere() (*manager, error) {
-	dir, ok := d.managerState()
-	if !ok {
-		return nil, nil
+	dir, err := d.managerDir("")
+	if err != nil {
+		return nil, nil // without a place for its state there is no manager of this user
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "manager.json"))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	f, serves, err := dir.serving()
+	if errors.Is(err, fs.ErrPermission) || err == nil && !serves {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot look for a manager on this machine: %w", err)
 	}
-	var a announcement
-	if err := json.Unmarshal(text, &a); err != nil || a.BaseURL == "" || processEnded(a.Owner) {
-		return nil, nil
-	}
-	m := &manager{base: a.BaseURL}
-	for _, l := range a.Listeners {
+	m := &manager{base: f.BaseURL}
+	for _, l := range f.Listeners {
 		m.listeners = append(m.listeners, l.URL)
 	}
-	key, err := os.ReadFile(filepath.Join(dir, "admin.key"))
-	if err == nil {
+	if key, err := os.ReadFile(dir.adminKey()); err == nil {
 		m.key = strings.TrimSpace(string(key))
 	}
 	return m, nil
-}
-
-// managerState is where `alien serve` keeps its state unless it is told otherwise.
-func (d *deps) managerState() (string, bool) {
-	if dir, _ := d.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "alien", "manager"), true
-	}
-	home, err := os.UserHomeDir()
-	return filepath.Join(home, ".local", "state", "alien", "manager"), err == nil
 }
 
 // facts are what preflight wants to know of a manager.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -43,12 +42,6 @@ func openCluster(d *deps, c *common) (deploy.Platform, error) {
 			return owner.Owner{Boot: h.Boot, Space: h.Space, PID: h.PID, Start: h.Start}.Dead(me)
 		},
 	})
-}
-
-// processEnded says that the process that wrote down who it is does not run any more, or that nobody can tell.
-func processEnded(who []byte) bool {
-	var o owner.Owner
-	return json.Unmarshal(who, &o) != nil || o.PID == 0 || o.Dead(owner.Current())
 }
 
 // autoRuntime is what runs local daemons when nobody said so; it looks, and talks to nothing.
