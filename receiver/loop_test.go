@@ -173,8 +173,13 @@ func TestTerminalAnswers(t *testing.T) {
 }
 
 func TestTokenFile(t *testing.T) {
-	accepts := func(valid string) func(w http.ResponseWriter, r *http.Request) bool {
+	const later = 2 * second // the first token is good until then, and the second from then on
+	accepts := func(began time.Time) func(w http.ResponseWriter, r *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
+			valid := "first"
+			if time.Since(began) >= later {
+				valid = "second"
+			}
 			if r.Header.Get("Authorization") == "Bearer "+valid || !strings.Contains(r.URL.Path, "/leases") {
 				return false
 			}
@@ -189,14 +194,14 @@ func TestTokenFile(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake()
-			f.override = accepts("first")
+			f.override = accepts(time.Now())
 			env := with(EnvTokenFile, file)
 			if delete(env, EnvToken); fixed {
 				env[EnvToken] = "first"
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 12*second) // polls after 0, 5, 15
 			defer cancel()
-			time.AfterFunc(2*second, func() { change(file); f.override = accepts("second") })
+			time.AfterFunc(later, func() { change(file) })
 			err = newReceiver(t, f, env).Run(ctx)
 			polls = len(f.polls)
 		})
