@@ -86,7 +86,13 @@ func RemoveContainer(t testing.TB, api *client.Client, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	err := api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	away := container.RemoveOptions{Force: true, RemoveVolumes: true}
+	err := api.ContainerRemove(ctx, id, away)
+	if err != nil && strings.Contains(err.Error(), "is not running") { // a crash loop ended between the engine's look and its kill
+		if err = api.ContainerStop(ctx, id, container.StopOptions{Timeout: new(int)}); err == nil {
+			err = api.ContainerRemove(ctx, id, away)
+		}
+	}
 	if err == nil || cerrdefs.IsNotFound(err) {
 		return
 	}

@@ -74,7 +74,7 @@ func (c Transfers) usable(r wire.PresignedRequest, op wire.Operation, method str
 	case !c.AllowLocal:
 		return errors.New("the body is a file of the manager's machine, and reading those is not allowed here")
 	case slices.Contains(strings.FieldsFunc(b.FilePath, isSeparator), ".."):
-		return errors.New("the presigned request names a file through ..")
+		return errors.New("the presigned request names a file through .., which nobody may")
 	}
 	return nil
 }

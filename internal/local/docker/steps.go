@@ -90,7 +90,14 @@ func (p *platform) stop(ctx context.Context, id string, opts container.StopOptio
 
 // remove takes a container away with the volumes that have no name. One that is gone already is no error.
 func (p *platform) remove(ctx context.Context, id string) error {
-	err := p.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	away := container.RemoveOptions{Force: true, RemoveVolumes: true}
+	err := p.api.ContainerRemove(ctx, id, away)
+	if err != nil && containsAny(err.Error(), "is not running") {
+		// It ended by itself between the engine's look and its kill, as crash loops do. Stopped, it does not start again.
+		if err = p.stop(ctx, id, container.StopOptions{Timeout: new(int)}); err == nil {
+			err = p.api.ContainerRemove(ctx, id, away)
+		}
+	}
 	switch {
 	case errdefs.IsNotFound(err):
 		return nil
