@@ -71,7 +71,7 @@ func (r report) goals() []measure.Goal {
 			add(measure.Faster(r.took(process, n, s), r.took(docker, n, s), 1), fmt.Sprintf("%d: %s not slower than on Docker", n, s))
 		}
 	}
-	add(r.Peak(process, kept) < 20<<20, "the supervisor of 100 daemons below 20 MiB")
+	add(r.Peak(process, kept) < 20e6, "the supervisor of 100 daemons below 20 MB")
 	add(r.took(process, kept, idle) < idleTime/200, "and below half a percent of a processor when nothing happens")
 	return all
 }
