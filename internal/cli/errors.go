@@ -59,6 +59,16 @@ func asFailure(ctx context.Context, err error) *failure {
 	return &g
 }
 
+// untilStopped ends a command that goes on until a signal: when one came, nothing went wrong, and there is nothing to say.
+func untilStopped(ctx context.Context, err error) error {
+	signal, ok := interruption(ctx)
+	if !ok {
+		return err
+	}
+	stop := deploy.Interrupt{Signal: signal}
+	return &failure{exit: SignalCode(signal), code: string(deploy.Interrupted), message: stop.Error(), shown: true, silent: true, err: stop}
+}
+
 func plainFailure(err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {

@@ -56,7 +56,7 @@ func runLogs(ctx context.Context, d *deps, c *common, o logsOptions, cmd *cobra.
 		return err
 	}
 	query := deploy.LogQuery{Follow: o.follow, Tail: o.tail, Since: since}
-	return d.on(ctx, c, n.target, func(p deploy.Platform) error {
+	err = d.on(ctx, c, n.target, func(p deploy.Platform) error {
 		daemons, err := existing(ctx, p, n.name, o.daemons)
 		if err != nil {
 			return err
@@ -78,16 +78,12 @@ func runLogs(ctx context.Context, d *deps, c *common, o logsOptions, cmd *cobra.
 				return fmt.Errorf("cannot print the logs of stack %s: %w", n.name, err)
 			}
 		}
-		return ended(ctx)
-	})
-}
-
-// ended is the error of a command that would have gone on but for a signal.
-func ended(ctx context.Context) error {
-	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	})
+	if o.follow {
+		return untilStopped(ctx, err)
 	}
-	return nil
+	return err
 }
 
 // since takes a duration back from now, or a time.

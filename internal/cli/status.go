@@ -48,7 +48,7 @@ func runStatus(ctx context.Context, d *deps, c *common, o statusOptions, cmd *co
 	if !known && n.stack != nil {
 		d.tell(c, "the manifest has mistakes, so it is unknown what is up to date; alien daemon preflight lists them")
 	}
-	return d.on(ctx, c, n.target, func(p deploy.Platform) error {
+	err = d.on(ctx, c, n.target, func(p deploy.Platform) error {
 		l := &look{d: d, c: c, p: p, named: n, workloads: ws, known: known, only: o.daemons}
 		if o.watch {
 			return l.watch(ctx)
@@ -62,6 +62,10 @@ func runStatus(ctx context.Context, d *deps, c *common, o statusOptions, cmd *co
 		}
 		return statusError(doc)
 	})
+	if o.watch {
+		return untilStopped(ctx, err)
+	}
+	return err
 }
 
 // look is a status command's view of its stack.

@@ -32,7 +32,7 @@ func (l *look) watch(ctx context.Context) error {
 	observed, err := l.p.Observe(ctx, l.named.name, l.workloads)
 	for {
 		if err != nil {
-			return orEnded(ctx, err)
+			return err
 		}
 		doc, err := l.document(observed)
 		if err != nil {
@@ -45,24 +45,16 @@ func (l *look) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case err := <-lost:
-			return orEnded(ctx, err)
+			return err
 		case <-second:
 			continue // the clock went on; what was observed did not
 		case <-changes:
 		}
 		observed, err = l.p.Observe(ctx, l.named.name, l.workloads)
 		if err != nil {
-			return orEnded(ctx, err)
+			return err
 		}
 	}
-}
-
-// orEnded prefers the signal that ended everything to the error that this led to.
-func orEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 // changes tells that something has changed, at most once per quietTime, and why no more changes will be told.
@@ -79,7 +71,7 @@ func (l *look) changes(ctx context.Context) (<-chan struct{}, <-chan error) {
 			default: // a look is due already
 			}
 		}
-		lost <- orEnded(ctx, fmt.Errorf("cannot watch stack %s: the stream ended", l.named.name))
+		lost <- fmt.Errorf("cannot watch stack %s: the stream ended", l.named.name)
 	}()
 	return gather(ctx, news), lost
 }
