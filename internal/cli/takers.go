@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/enlist"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
@@ -25,7 +26,7 @@ func (d *deps) addCommands(ctx context.Context, c *common, n *named, ws []worklo
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	known, err := m.api().Deployment(ctx, deploymentID(n.stack, n.name), time.Time{}, 0)
-	if err != nil && !unknownDeployment(err) {
+	if err != nil && !enlist.Unknown(err) {
 		d.tell(c, "when daemons last asked for commands is unknown: "+managerFailure(err).Error())
 		return
 	}

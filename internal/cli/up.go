@@ -9,6 +9,7 @@ import (
 	"github.com/alienplatform/alien-go/internal/cli/output"
 	"github.com/alienplatform/alien-go/internal/cli/ui"
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/deploy/enlist"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
@@ -79,8 +80,8 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 		if o.dryRun {
 			return ch.preview(ctx, d, c, p, m, o.plan())
 		}
-		if err := e.register(ctx, d.now); err != nil {
-			return err
+		if err := e.Register(ctx, d.now); err != nil {
+			return managerFailure(err)
 		}
 		d.noteDocker(m.target, m.stack.Name, p.Place(), true)
 		return ch.run(ctx, d, c, func(event func(deploy.Event)) (deploy.Report, error) {
@@ -90,15 +91,15 @@ func runUp(ctx context.Context, d *deps, c *common, o upOptions, cmd *cobra.Comm
 }
 
 // up makes the stack so, and has its manager keep no token that is not needed any more.
-func (o upOptions) up(ctx context.Context, d *deps, c *common, p deploy.Platform, m *checked, e *enlistment, event func(deploy.Event)) (deploy.Report, error) {
+func (o upOptions) up(ctx context.Context, d *deps, c *common, p deploy.Platform, m *checked, e *enlist.Enlistment, event func(deploy.Event)) (deploy.Report, error) {
 	opts := o.engine(d, m.stack.File)
-	opts.Issue = e.issue
-	report, err := deploy.Up(ctx, p, m.stack.Name, m.workloads, opts, func(x deploy.Event) { e.follow(x); event(x) })
-	if serr := e.settle(context.WithoutCancel(ctx), p, report.Plan, d.now); serr != nil {
+	opts.Issue = issuer(e)
+	report, err := deploy.Up(ctx, p, m.stack.Name, m.workloads, opts, func(x deploy.Event) { e.Follow(x); event(x) })
+	if serr := e.Settle(context.WithoutCancel(ctx), p, report.Plan, d.now); serr != nil {
 		event(deploy.Event{Time: d.now(), Kind: deploy.KindWarning, Message: "cannot revoke the tokens that are not needed any more, the next up will: " + serr.Error()})
 	}
-	if err == nil && outcomeError(report) == nil && o.waitFor == "commands" && len(e.takers) > 0 {
-		err = e.untilPolled(ctx, o.daemons, o.timeout)
+	if err == nil && outcomeError(report) == nil && o.waitFor == "commands" && e.Takes() {
+		err = pollFailure(ctx, e.UntilPolled(ctx, o.daemons, o.timeout))
 	}
 	return report, err
 }

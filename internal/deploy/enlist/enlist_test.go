@@ -1,4 +1,4 @@
-package cli
+package enlist
 
 import (
 	"slices"
@@ -10,6 +10,8 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
+
+var noon = time.Date(2026, 5, 17, 12, 0, 0, 0, time.UTC)
 
 func madeWith(daemon, token string) deploy.Daemon {
 	d := deploy.Daemon{Observation: deploy.Observation{Daemon: daemon}}
@@ -46,29 +48,29 @@ func TestSurplus(t *testing.T) {
 }
 
 func TestLeft(t *testing.T) {
-	e := &enlistment{takers: []string{"a"}, known: api.Deployment{Daemons: []api.Daemon{{ID: "a"}, {ID: "running"}, {ID: "gone"}, {ID: "off"}}}}
+	e := &Enlistment{takers: []string{"a"}, known: api.Deployment{Daemons: []api.Daemon{{ID: "a"}, {ID: "running"}, {ID: "gone"}, {ID: "off"}}}}
 	if got := e.left([]deploy.Daemon{madeWith("running", "r1"), madeWith("off", "")}); !slices.Equal(got, []string{"a", "running"}) {
 		t.Errorf("registered are %v", got)
 	}
 }
 
 func TestValidTokens(t *testing.T) {
-	now := noon()
+	now := noon
 	expired, rotated := receiverOf("a", "old"), receiverOf("a", "r")
 	expired.ExpiresAt, rotated.RotatedAt = wire.At(now), wire.At(now)
-	e := &enlistment{tokens: []api.Token{receiverOf("a", "a1"), receiverOf("b", "b1"), expired, rotated, {ID: "s", Kind: api.Sender, TargetResourceID: "a"}}}
-	if got := e.valid("a", now); !slices.Equal(got, []string{"a1", "r@2026-05-17T12:00:00Z"}) {
+	e := &Enlistment{tokens: []api.Token{receiverOf("a", "a1"), receiverOf("b", "b1"), expired, rotated, {ID: "s", Kind: api.Sender, TargetResourceID: "a"}}}
+	if got := e.Valid("a", now); !slices.Equal(got, []string{"a1", "r@2026-05-17T12:00:00Z"}) {
 		t.Errorf("valid are %v", got)
 	}
-	if got := e.valid("none", now); got == nil {
+	if got := e.Valid("none", now); got == nil {
 		t.Error("no token at all looks as if nobody had asked")
 	}
 }
 
 // TestSilent: a daemon that this run started has to ask anew, by the manager's clock; of another it is enough that it has asked.
 func TestSilent(t *testing.T) {
-	ours, theirs := noon(), noon().Add(-time.Hour) // the manager's clock is an hour behind
-	e := &enlistment{takers: []string{"early", "late", "never", "old"}, registered: ours, answered: theirs,
+	ours, theirs := noon, noon.Add(-time.Hour) // the manager's clock is an hour behind
+	e := &Enlistment{takers: []string{"early", "late", "never", "old"}, registered: ours, answered: theirs,
 		launched: map[string]time.Time{"early": ours.Add(5 * time.Second), "late": ours.Add(5 * time.Second)}}
 	now := api.Deployment{Daemons: []api.Daemon{
 		{ID: "early", LastPolledAt: wire.At(theirs.Add(4 * time.Second))}, {ID: "late", LastPolledAt: wire.At(theirs.Add(6 * time.Second))},
@@ -81,5 +83,17 @@ func TestSilent(t *testing.T) {
 	}
 	if got := e.since(); !got.Equal(theirs.Add(5 * time.Second)) {
 		t.Errorf("since %s", got)
+	}
+}
+
+// TestTakesNone: a stack without daemons that take commands asks no manager for anything.
+func TestTakesNone(t *testing.T) {
+	var e Enlistment
+	e.Follow(deploy.Event{Kind: deploy.KindProgress, Daemon: "a", Progress: &deploy.Progress{Phase: deploy.Launching}})
+	if err := e.Register(t.Context(), time.Now); err != nil {
+		t.Error(err)
+	}
+	if err := e.Settle(t.Context(), nil, deploy.Plan{Changes: []deploy.Change{{Daemon: "a", Action: deploy.Delete}}}, time.Now); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,16 +1,26 @@
-package cli
+package enlist
 
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/commands/api"
 	"github.com/alienplatform/alien-go/internal/commands/outbound"
 )
 
-// untilPolled waits until each daemon that takes commands has asked for some: one that was started by this run, since then.
-func (e *enlistment) untilPolled(ctx context.Context, only []string, timeout time.Duration) error {
+// Silence is the error of a time that passed without daemons asking for commands.
+type Silence struct{ Daemons []string }
+
+// Error names the daemons.
+func (s *Silence) Error() string {
+	return "timed out waiting for " + strings.Join(s.Daemons, ", ") + " to ask for commands"
+}
+
+// UntilPolled waits until each daemon that takes commands has asked for some: one that was started by this run, since then. Only
+// those named are waited for, or all. When the time is over the error is a *Silence.
+func (e *Enlistment) UntilPolled(ctx context.Context, only []string, timeout time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
@@ -21,10 +31,9 @@ func (e *enlistment) untilPolled(ctx context.Context, only []string, timeout tim
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(limited.Err(), context.DeadlineExceeded):
-			return &failure{exit: exitTimeout, code: codeTimeout, message: "timed out waiting for " + nameList(missing) + " to ask for commands",
-				hint: "does the daemon run a receiver? alien daemon logs shows what it does"}
+			return &Silence{Daemons: missing}
 		case err != nil:
-			return managerFailure(err)
+			return err
 		case len(missing) == 0:
 			return nil
 		}
@@ -35,7 +44,7 @@ func (e *enlistment) untilPolled(ctx context.Context, only []string, timeout tim
 }
 
 // since is when the last of the started daemons was started, by the manager's clock.
-func (e *enlistment) since() time.Time {
+func (e *Enlistment) since() time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	latest := e.registered
@@ -48,7 +57,7 @@ func (e *enlistment) since() time.Time {
 }
 
 // silent are the daemons that have not asked for commands: since they were started, or at all where they run since before.
-func (e *enlistment) silent(now api.Deployment, only []string) []string {
+func (e *Enlistment) silent(now api.Deployment, only []string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []string
