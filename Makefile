@@ -31,7 +31,7 @@ test: engine race ## everything CI checks
 .PHONY: beside
 beside:
 	@nice $(MAKE) --no-print-directory lint build
-	@$(MAKE) --no-print-directory bench-smoke
+	@$(MAKE) --no-print-directory bench-smoke cost
 	@nice $(MAKE) --no-print-directory cross release-check
 
 .PHONY: unit
@@ -133,6 +133,10 @@ bin/kubectl: test/kubectl/go.mod test/kubectl/main.go
 
 bin/helm: test/helm/go.mod
 	go -C test/helm build -ldflags '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.0' -o $(CURDIR)/bin/helm helm.sh/helm/v3/cmd/helm
+
+.PHONY: cost
+cost: # memory means nothing with the race detector
+	go test -count=1 -run '^TestCost$$' ./internal/local/process/supervisor
 
 SOAKTIME ?= 10m
 .PHONY: soak

@@ -9,8 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +26,8 @@ type supervisor struct {
 	gate  chan struct{} // starts at once
 	done  context.CancelFunc
 	rest  *time.Timer // until it ends, while there is nothing to do
+	tidy  *time.Timer // until it makes itself small, after something happened
+	messy atomic.Bool // tidy runs
 
 	mu        sync.Mutex
 	instances map[string]*instance
@@ -37,9 +39,11 @@ type supervisor struct {
 
 const (
 	checksAtOnce = 8
-	startsAtOnce = 4               // each takes a thread, and Go never gives one back
-	restAfter    = 2 * time.Second // with nothing to do it ends after that time: the next command may come at once
-	requestLimit = 16 << 20        // bytes
+	startsAtOnce = 4                      // each takes a thread, and Go never gives one back
+	restAfter    = 2 * time.Second        // with nothing to do it ends after that time: the next command may come at once
+	tidyAfter    = 3 * time.Second        // that something happened: what happens in between is done with as well
+	acceptAgain  = 100 * time.Millisecond // after a client could not be accepted: there is no event for a file that became free
+	requestLimit = 16 << 20               // bytes
 )
 
 // Stage does the work of the supervisor where this process was started as one. Its answer is then the process's exit code.
@@ -75,7 +79,8 @@ func serve(dir string, ready *os.File) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &supervisor{dir: dir, slots: make(chan struct{}, checksAtOnce), gate: make(chan struct{}, startsAtOnce), done: cancel, instances: map[string]*instance{}}
-	s.rest = time.AfterFunc(restAfter, s.endIfIdle)
+	s.rest, s.tidy = time.AfterFunc(restAfter, s.endIfIdle), time.AfterFunc(tidyAfter, s.tidyUp)
+	defer s.tidy.Stop()
 	s.hub = newHub(s.stir)
 	ctx = endOnSignal(ctx)
 	if err := s.restoreAll(ctx); err != nil {
@@ -122,25 +127,39 @@ func endOnSignal(ctx context.Context) context.Context {
 
 // accept serves clients until the listener is closed, at the end of ctx.
 func (s *supervisor) accept(ctx context.Context, l *os.File) {
+	told := false
 	for {
 		conn, err := acceptNext(l)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil { // too many open files: those who are served now will close some
-			fmt.Fprintln(os.Stderr, "cannot accept a client:", err)
+			if !told {
+				fmt.Fprintln(os.Stderr, time.Now().UTC().Format(time.RFC3339), "cannot accept a client:", err)
+			}
+			told = true
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptAgain):
+			}
 			continue
 		}
-		if !s.enter() {
-			_ = conn.Close()
-			continue
-		}
-		s.wait.Go(func() {
-			defer s.leave()
-			defer conn.Close()
-			s.client(ctx, conn)
-		})
+		told = false
+		s.serveClient(ctx, conn)
 	}
+}
+
+// serveClient does what a client wants, beside everything else.
+func (s *supervisor) serveClient(ctx context.Context, conn *os.File) {
+	if !s.enter() {
+		_ = conn.Close()
+		return
+	}
+	s.wait.Go(func() {
+		defer s.leave()
+		defer conn.Close()
+		s.client(ctx, conn)
+	})
 }
 
 // enter counts a client in, unless the supervisor is ending: the client then hears no greeting.
@@ -160,19 +179,28 @@ func (s *supervisor) leave() {
 	s.stir()
 }
 
-// stir lets the rest begin again.
-func (s *supervisor) stir() { s.rest.Reset(restAfter) }
+// stir is called when something has happened: the rest begins again, and there is something to tidy up.
+func (s *supervisor) stir() {
+	s.rest.Reset(restAfter)
+	if s.messy.CompareAndSwap(false, true) {
+		s.tidy.Reset(tidyAfter)
+	}
+}
 
-// endIfIdle ends the supervisor when there is nothing to do, and makes it small when nothing happens.
+// tidyUp gives back the memory that was needed only for what has happened.
+func (s *supervisor) tidyUp() {
+	s.messy.Store(false)
+	beSmall()
+}
+
+// endIfIdle ends the supervisor when there is nothing to do. From then on nobody is served.
 func (s *supervisor) endIfIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.serving && s.clients == 0 && !s.hub.busy() {
 		s.ending = true
 		s.done()
-		return
 	}
-	runtime.GC() // what many starts at once took is not needed for a long time
 }
 
 // client greets a client, and does what it asks for.

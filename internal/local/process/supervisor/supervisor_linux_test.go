@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/alienplatform/alien-go/internal/deploy/fact"
 	"github.com/alienplatform/alien-go/internal/local/process/supervisor"
 )
@@ -276,5 +278,41 @@ func TestFilesAreOurs(t *testing.T) {
 		if err != nil || info.Mode() != want {
 			t.Errorf("%q: %v, %v; want %v", name, info.Mode(), err, want)
 		}
+	}
+}
+
+// TestTooManyFiles: a supervisor that cannot open one more file says so once, waits, and then serves the client.
+func TestTooManyFiles(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	id := h.up(h.spec("api", "run"))
+	pid := h.supervisorPID()
+	var before unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	none := before
+	none.Cur = 3
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &none, nil); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := h.List(soon(t), "")
+		answer <- err
+	}()
+	waitFor(soon(t), t, "the complaint", func() bool { return strings.Contains(h.complaints(), "too many open files") })
+	<-time.After(3 * time.Second / 10) // in which one that did not wait would say it many times
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(h.complaints(), "cannot accept"); n != 1 {
+		t.Errorf("it said %d times that it cannot accept:%s", n, h.complaints())
+	}
+	if got := h.status(id); got.Observation.State != fact.Running || got.Observation.Restarts != 0 {
+		t.Errorf("the daemon: %+v", got)
 	}
 }
