@@ -6,6 +6,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/oci"
+	"github.com/alienplatform/alien-go/internal/testbed/storetest"
 )
 
 func TestBrokenAnswerIsTheEnginesTrouble(t *testing.T) {
@@ -16,5 +17,5 @@ func TestBrokenAnswerIsTheEnginesTrouble(t *testing.T) {
 	if fault.Transient {
 		t.Error("it would be tried again")
 	}
-	verdict(t, problem(fault, ref, err, nil), deploy.EngineUnreachable)
+	storetest.Verdict(t, problem(fault, ref, err, nil), deploy.EngineUnreachable)
 }

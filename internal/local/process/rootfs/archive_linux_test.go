@@ -17,62 +17,16 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/local/process/rootfs/unpack"
-	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/testbed"
-	"github.com/alienplatform/alien-go/internal/workload"
+	"github.com/alienplatform/alien-go/internal/testbed/storetest"
 )
-
-func TestEnsureUnpacksEachKindOnce(t *testing.T) {
-	for _, kind := range []testbed.ArchiveKind{testbed.DockerArchive, testbed.OCI, testbed.OCIArchive} {
-		t.Run(string(kind), func(t *testing.T) {
-			s, img := newStore(t), simple(t, runtime.GOARCH)
-			path := filepath.Join(t.TempDir(), "image")
-			must(t, testbed.WriteArchive(kind, path, img))
-			w := want(string(kind)+":"+path, manifest.PullNever) // the policy is about registries
-
-			before, _, err := s.Resolve(t.Context(), []workload.Workload{w})
-			must(t, err)
-			onlyThese(t, s)
-			var progress heard
-			got, err := s.Ensure(t.Context(), w, progress.hear)
-			must(t, err)
-			if got.ID != idOf(t, img) || got.Digest != got.ID || before[w.Image] != got.ID || got.Config.User != "1000" {
-				t.Errorf("resolved to %s before, got %+v; want %s", before[w.Image], got, idOf(t, img))
-			}
-			if last := progress.last(); last.Phase != deploy.Loading || last.Total == 0 || last.Current != last.Total {
-				t.Errorf("last progress %+v", last)
-			}
-			if _, err := os.Stat(filepath.Join(got.Root, "etc", "gone")); err == nil {
-				t.Error("what a layer took away is there")
-			}
-			var again heard
-			if _, err = reopen(t, s).Ensure(t.Context(), w, again.hear); err != nil || len(again.all) > 0 {
-				t.Errorf("unpacked again: %v, %v", err, again.all)
-			}
-			onlyThese(t, s, got.ID)
-		})
-	}
-}
-
-func TestEnsureArchiveOfAnotherPlatform(t *testing.T) {
-	s := newStore(t)
-	for _, kind := range []testbed.ArchiveKind{testbed.DockerArchive, testbed.OCI} {
-		path := filepath.Join(t.TempDir(), "image")
-		must(t, testbed.WriteArchive(kind, path, simple(t, "s390x")))
-		_, err := s.Ensure(t.Context(), want(string(kind)+":"+path, ""), nil)
-		if text := verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/s390x") {
-			t.Errorf("%q does not name what it is made for", text)
-		}
-	}
-	onlyThese(t, s)
-}
 
 func TestEnsureUnpacksWhatZstdCompressed(t *testing.T) {
 	plain := tarOf(t, file("f", "content", 0o644))
 	l := static.NewLayer(zstdFrame(plain), types.OCILayerZStd)
 	s, path := newStore(t), filepath.Join(t.TempDir(), "image")
-	must(t, testbed.WriteArchive(testbed.OCI, path, imageOf(t, runtime.GOARCH, described{l, plain})))
-	got, err := s.Ensure(t.Context(), want("oci:"+path, ""), nil)
+	must(t, testbed.WriteArchive(testbed.OCI, path, storetest.ImageOf(t, runtime.GOARCH, described{l, plain})))
+	got, err := s.Ensure(t.Context(), storetest.Want("oci:"+path, ""), nil)
 	must(t, err)
 	if text, err := os.ReadFile(filepath.Join(got.Root, "f")); err != nil || string(text) != "content" {
 		t.Errorf("unpacked %q, %v", text, err)
@@ -124,19 +78,19 @@ func TestEnsureRefusesHostileImages(t *testing.T) {
 		"no compression": {static.NewLayer([]byte("\x1f\x8b"), types.OCILayer), "decompressed"},
 	}
 	for name, test := range tests {
-		img := imageOf(t, runtime.GOARCH, good, test.layer)
+		img := storetest.ImageOf(t, runtime.GOARCH, good, test.layer)
 		for _, from := range []string{"archive", "registry"} {
 			t.Run(name+" from "+from, func(t *testing.T) {
 				s := newStore(t)
 				s.limits = unpack.Budget{Stream: 1 << 22, Bytes: 1 << 19, Entries: 1000, Names: 1 << 20}
 				ref := "oci:" + filepath.Join(t.TempDir(), "image")
 				if from == "registry" {
-					ref = push(t, testbed.Registry(t), "hostile/app:1", img)
+					ref = storetest.Push(t, testbed.Registry(t), "hostile/app:1", img)
 				} else {
 					must(t, testbed.WriteArchive(testbed.OCI, strings.TrimPrefix(ref, "oci:"), img))
 				}
-				_, err := s.Ensure(t.Context(), want(ref, ""), nil)
-				if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) || !strings.Contains(text, ref) {
+				_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
+				if text := storetest.Verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) || !strings.Contains(text, ref) {
 					t.Errorf("%q does not say %q of %s", text, test.says, ref)
 				}
 				onlyThese(t, s)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/alienplatform/alien-go/internal/testbed"
+	"github.com/alienplatform/alien-go/internal/testbed/storetest"
 )
 
 // BenchmarkUnpack is an image of 5000 files and 50 MB, from an archive.
@@ -17,11 +18,11 @@ func BenchmarkUnpack(b *testing.B) {
 		entries[i] = file(fmt.Sprintf("usr/lib/d%d/e%d/f%d", i/500, i/50, i), strings.Repeat(fmt.Sprintf("%06d ", i), 1500), 0o644)
 	}
 	path := filepath.Join(b.TempDir(), "image")
-	if err := testbed.WriteArchive(testbed.OCI, path, imageOf(b, runtime.GOARCH, layerOf(b, entries...))); err != nil {
+	if err := testbed.WriteArchive(testbed.OCI, path, storetest.ImageOf(b, runtime.GOARCH, layerOf(b, entries...))); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := newStore(b).Ensure(b.Context(), want("oci:"+path, ""), nil); err != nil {
+		if _, err := newStore(b).Ensure(b.Context(), storetest.Want("oci:"+path, ""), nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -30,13 +31,13 @@ func BenchmarkUnpack(b *testing.B) {
 // BenchmarkPresent is what an image that is here costs every up.
 func BenchmarkPresent(b *testing.B) {
 	r, s := testbed.Registry(b), newStore(b)
-	ref := push(b, r, "present/app:1", simple(b, runtime.GOARCH))
-	if _, err := s.Ensure(b.Context(), want(ref, ""), nil); err != nil {
+	ref := storetest.Push(b, r, "present/app:1", simple(b, runtime.GOARCH))
+	if _, err := s.Ensure(b.Context(), storetest.Want(ref, ""), nil); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		again := storeIn(b, s.cache.dir, "/nowhere")
-		if _, err := again.Ensure(b.Context(), want(ref, ""), nil); err != nil {
+		if _, err := again.Ensure(b.Context(), storetest.Want(ref, ""), nil); err != nil {
 			b.Fatal(err)
 		}
 		_ = again.Close()

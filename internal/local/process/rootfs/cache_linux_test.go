@@ -18,6 +18,7 @@ import (
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/manifest"
 	"github.com/alienplatform/alien-go/internal/testbed"
+	"github.com/alienplatform/alien-go/internal/testbed/storetest"
 )
 
 // Environment of this test's program as another process that ensures one image.
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 func ensureAsChild(ref, dir string) int {
 	s, err := Open(dir, Options{})
 	if err == nil {
-		_, err = s.Ensure(context.Background(), want(ref, ""), nil)
+		_, err = s.Ensure(context.Background(), storetest.Want(ref, ""), nil)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -55,7 +56,7 @@ func child(ctx context.Context, t *testing.T, ref, dir string) *exec.Cmd {
 
 // TestAsOrdinaryUser leaves out what needs a compiler, and what is no different but long.
 func TestAsOrdinaryUser(t *testing.T) {
-	testbed.AsOrdinaryUser(t, "TestEnsureTheTestDaemon|TestEnsureWrongPlatform|TestEnsureFromAnIndex|TestKilledAtAnyMoment")
+	testbed.AsOrdinaryUser(t, "TestEnsureTheTestDaemon|TestStore/wrong_platform|TestEnsureFromAnIndex|TestKilledAtAnyMoment")
 }
 
 func TestGCRemovesWhatNothingUses(t *testing.T) {
@@ -64,9 +65,9 @@ func TestGCRemovesWhatNothingUses(t *testing.T) {
 		t.Fatalf("of a cache that is not there: %d, %v", freed, err)
 	}
 	used, unused := simple(t, runtime.GOARCH), simple(t, runtime.GOARCH)
-	usedRef, unusedRef := push(t, r, "gc/used:1", used), push(t, r, "gc/unused:1", unused)
+	usedRef, unusedRef := storetest.Push(t, r, "gc/used:1", used), storetest.Push(t, r, "gc/unused:1", unused)
 	for _, ref := range []string{usedRef, unusedRef} {
-		_, err := s.Ensure(t.Context(), want(ref, ""), nil)
+		_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
 		must(t, err)
 	}
 	running := func(id string) (bool, error) {
@@ -74,25 +75,25 @@ func TestGCRemovesWhatNothingUses(t *testing.T) {
 		if _, err := try(s.cache.path(locksDir, name+useLock), shared); !errors.Is(err, errHeld) {
 			t.Errorf("somebody could be given %s while it is decided over: %v", id, err)
 		}
-		return id == idOf(t, used), nil
+		return id == storetest.IDOf(t, used), nil
 	}
 
 	freed, err := reopen(t, s).GC(t.Context(), nobody) // an up in another process has both in its hands
 	if freed != 0 || err != nil {
 		t.Errorf("while in use: %d, %v", freed, err)
 	}
-	onlyThese(t, s, idOf(t, used), idOf(t, unused))
+	onlyThese(t, s, storetest.IDOf(t, used), storetest.IDOf(t, unused))
 
 	must(t, s.Close())
 	freed, err = reopen(t, s).GC(t.Context(), running)
 	if freed < 100_000 || err != nil {
 		t.Errorf("freed %d, %v", freed, err)
 	}
-	onlyThese(t, s, idOf(t, used))
-	_, err = reopen(t, s).Ensure(t.Context(), want(unusedRef, manifest.PullNever), nil)
-	verdict(t, err, deploy.ImageNotPresent)
+	onlyThese(t, s, storetest.IDOf(t, used))
+	_, err = reopen(t, s).Ensure(t.Context(), storetest.Want(unusedRef, manifest.PullNever), nil)
+	storetest.Verdict(t, err, deploy.ImageNotPresent)
 	again := reopen(t, s)
-	if _, err = again.Ensure(t.Context(), want(usedRef, manifest.PullNever), nil); err != nil {
+	if _, err = again.Ensure(t.Context(), storetest.Want(usedRef, manifest.PullNever), nil); err != nil {
 		t.Error(err)
 	}
 	must(t, again.Close())
@@ -120,16 +121,16 @@ func TestTornImageIsMadeAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, s := testbed.Registry(t), newStore(t)
 			img := simple(t, runtime.GOARCH)
-			ref := push(t, r, "torn/app:1", img)
-			got, err := s.Ensure(t.Context(), want(ref, ""), nil)
+			ref := storetest.Push(t, r, "torn/app:1", img)
+			got, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
 			must(t, err)
 			tear(got, s)
-			got, err = reopen(t, s).Ensure(t.Context(), want(ref, ""), nil)
+			got, err = reopen(t, s).Ensure(t.Context(), storetest.Want(ref, ""), nil)
 			must(t, err)
-			if _, err := os.Stat(filepath.Join(got.Root, "etc", "motd")); err != nil || got.ID != idOf(t, img) {
+			if _, err := os.Stat(filepath.Join(got.Root, "etc", "motd")); err != nil || got.ID != storetest.IDOf(t, img) {
 				t.Errorf("got %+v, %v", got, err)
 			}
-			onlyThese(t, s, idOf(t, img))
+			onlyThese(t, s, storetest.IDOf(t, img))
 		})
 	}
 }
@@ -155,8 +156,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	for i := range entries {
 		entries[i] = file(fmt.Sprintf("d%d/f%d", i%20, i), strings.Repeat(fmt.Sprint(i), 2000), 0o644)
 	}
-	img := imageOf(t, runtime.GOARCH, layerOf(t, entries...), layerOf(t, entries[:50]...))
-	ref := push(t, r, "killed/app:1", img)
+	img := storetest.ImageOf(t, runtime.GOARCH, layerOf(t, entries...), layerOf(t, entries[:50]...))
+	ref := storetest.Push(t, r, "killed/app:1", img)
 	begin := time.Now()
 	if out, err := child(t.Context(), t, ref, filepath.Join(t.TempDir(), "cache")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -178,12 +179,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			continue
 		}
 		killed++
-		got, err := reopen(t, s).Ensure(t.Context(), want(ref, ""), nil)
+		got, err := reopen(t, s).Ensure(t.Context(), storetest.Want(ref, ""), nil)
 		must(t, err)
 		if files := must2(filepath.Glob(filepath.Join(got.Root, "d*", "f*"))); len(files) != len(entries) {
 			t.Errorf("moment %d: %d files", i, len(files))
 		}
-		onlyThese(t, s, idOf(t, img))
+		onlyThese(t, s, storetest.IDOf(t, img))
 		must(t, os.RemoveAll(s.cache.path(imagesDir)))
 		must(t, os.Mkdir(s.cache.path(imagesDir), 0o700))
 	}
@@ -215,12 +216,12 @@ func TestGCSweepsWhatWasLeft(t *testing.T) {
 func TestEnsureWaitsForWhoMakesIt(t *testing.T) {
 	r, s := testbed.Registry(t), newStore(t)
 	img := simple(t, runtime.GOARCH)
-	ref := push(t, r, "wait/app:1", img)
-	work, err := s.cache.workspace(t.Context(), strings.TrimPrefix(idOf(t, img), "sha256:"), func() {})
+	ref := storetest.Push(t, r, "wait/app:1", img)
+	work, err := s.cache.workspace(t.Context(), strings.TrimPrefix(storetest.IDOf(t, img), "sha256:"), func() {})
 	must(t, err)
 	waiting, done := make(chan struct{}), make(chan error)
 	go func() {
-		_, err := s.Ensure(t.Context(), want(ref, ""), func(p deploy.Progress) {
+		_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), func(p deploy.Progress) {
 			if p.Detail == waitingDetail {
 				close(waiting)
 			}
@@ -230,12 +231,12 @@ func TestEnsureWaitsForWhoMakesIt(t *testing.T) {
 	<-waiting
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
 	defer cancel()
-	if _, err := reopen(t, s).Ensure(ctx, want(ref, ""), nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := reopen(t, s).Ensure(ctx, storetest.Want(ref, ""), nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("another did not wait: %v", err)
 	}
 	must(t, work.close())
 	must(t, <-done)
-	onlyThese(t, s, idOf(t, img))
+	onlyThese(t, s, storetest.IDOf(t, img))
 }
 
 func TestCacheOfAnotherUser(t *testing.T) {
@@ -245,7 +246,7 @@ func TestCacheOfAnotherUser(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chown(dir, 65534, 65534))
 	_, err := Open(dir, Options{})
-	if text := verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "belongs to another user") || !strings.Contains(text, "XDG_CACHE_HOME") {
+	if text := storetest.Verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "belongs to another user") || !strings.Contains(text, "XDG_CACHE_HOME") {
 		t.Error(text)
 	}
 }
@@ -254,7 +255,7 @@ func TestCacheIsForItsOwnerAlone(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o777))
 	s := storeIn(t, dir, t.TempDir())
-	_, err := s.Ensure(t.Context(), want(push(t, testbed.Registry(t), "own/app:1", simple(t, runtime.GOARCH)), ""), nil)
+	_, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, testbed.Registry(t), "own/app:1", simple(t, runtime.GOARCH)), ""), nil)
 	must(t, err)
 	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -272,19 +273,19 @@ func TestCacheIsForItsOwnerAlone(t *testing.T) {
 
 func TestReadOnlyCache(t *testing.T) {
 	r, s := testbed.Registry(t), newStore(t)
-	ref, other := push(t, r, "ro/app:1", simple(t, runtime.GOARCH)), push(t, r, "ro/other:1", simple(t, runtime.GOARCH))
-	_, err := s.Ensure(t.Context(), want(ref, ""), nil)
+	ref, other := storetest.Push(t, r, "ro/app:1", simple(t, runtime.GOARCH)), storetest.Push(t, r, "ro/other:1", simple(t, runtime.GOARCH))
+	_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
 	must(t, err)
 	readOnly(t, s.cache.dir)
 	late := reopen(t, s)
-	if _, err := late.Ensure(t.Context(), want(ref, ""), nil); err != nil {
+	if _, err := late.Ensure(t.Context(), storetest.Want(ref, ""), nil); err != nil {
 		t.Errorf("what is there cannot be used: %v", err)
 	}
-	if _, err := late.Ensure(t.Context(), want(ref, manifest.PullAlways), nil); err != nil {
+	if _, err := late.Ensure(t.Context(), storetest.Want(ref, manifest.PullAlways), nil); err != nil {
 		t.Errorf("what is there and the newest cannot be used: %v", err)
 	}
-	_, err = late.Ensure(t.Context(), want(other, ""), nil)
-	if text := verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "cannot write to the image cache "+s.cache.dir) {
+	_, err = late.Ensure(t.Context(), storetest.Want(other, ""), nil)
+	if text := storetest.Verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "cannot write to the image cache "+s.cache.dir) {
 		t.Error(text)
 	}
 }
@@ -317,18 +318,18 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	r := testbed.Registry(t)
-	big := imageOf(t, runtime.GOARCH, layerOf(t, file("zeros", strings.Repeat("\x00", 1<<20), 0o644)))
+	big := storetest.ImageOf(t, runtime.GOARCH, layerOf(t, file("zeros", strings.Repeat("\x00", 1<<20), 0o644)))
 	path := filepath.Join(t.TempDir(), "image")
 	must(t, testbed.WriteArchive(testbed.OCI, path, big))
 	s := storeIn(t, filepath.Join(dir, "cache"), t.TempDir())
-	for _, ref := range []string{push(t, r, "full/app:1", big), "oci:" + path} {
-		_, err := s.Ensure(t.Context(), want(ref, ""), nil)
-		if text := verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "there is no room for more images in "+s.cache.dir) || !strings.Contains(text, "alien runtime gc") {
+	for _, ref := range []string{storetest.Push(t, r, "full/app:1", big), "oci:" + path} {
+		_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
+		if text := storetest.Verdict(t, err, deploy.OperationFailed); !strings.Contains(text, "there is no room for more images in "+s.cache.dir) || !strings.Contains(text, "alien runtime gc") {
 			t.Error(text)
 		}
 		onlyThese(t, s)
 	}
-	if _, err := s.Ensure(t.Context(), want(push(t, r, "small/app:1", imageOf(t, runtime.GOARCH, layerOf(t, file("a", "x", 0o644)))), ""), nil); err != nil {
+	if _, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, r, "small/app:1", storetest.ImageOf(t, runtime.GOARCH, layerOf(t, file("a", "x", 0o644)))), ""), nil); err != nil {
 		t.Errorf("no room for a small one: %v", err)
 	}
 }

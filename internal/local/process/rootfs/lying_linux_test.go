@@ -15,6 +15,7 @@ import (
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/oci"
+	"github.com/alienplatform/alien-go/internal/testbed/storetest"
 )
 
 // liar is a registry that has one image, and gives whatever it was told to.
@@ -93,8 +94,8 @@ func TestEnsureBelievesNoRegistry(t *testing.T) {
 			defer server.Close()
 			s := newStore(t)
 			ref := strings.TrimPrefix(server.URL, "http://") + "/lying/app:1"
-			_, err := s.Ensure(t.Context(), want(ref, ""), nil)
-			if text := verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) {
+			_, err := s.Ensure(t.Context(), storetest.Want(ref, ""), nil)
+			if text := storetest.Verdict(t, err, deploy.ImageInvalid); !strings.Contains(text, test.says) {
 				t.Errorf("%q does not say %q", text, test.says)
 			}
 			onlyThese(t, s)
@@ -105,7 +106,7 @@ func TestEnsureBelievesNoRegistry(t *testing.T) {
 func TestHonestRegistry(t *testing.T) {
 	server := httptest.NewServer(honest(t))
 	defer server.Close()
-	_, err := newStore(t).Ensure(t.Context(), want(strings.TrimPrefix(server.URL, "http://")+"/honest/app:1", ""), nil)
+	_, err := newStore(t).Ensure(t.Context(), storetest.Want(strings.TrimPrefix(server.URL, "http://")+"/honest/app:1", ""), nil)
 	must(t, err)
 }
 
@@ -121,5 +122,5 @@ func TestChooseFromIndex(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	_, err := host.Choose(ref, &v1.IndexManifest{Manifests: index.Manifests[:1]})
-	verdict(t, err, deploy.ImagePlatform)
+	storetest.Verdict(t, err, deploy.ImagePlatform)
 }
