@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -35,10 +36,13 @@ type Options struct {
 func Open(o Options) (deploy.Platform, error) {
 	client, err := kube.Connect(kube.Options{
 		Context: o.Context, Namespace: o.Namespace, LookupEnv: o.LookupEnv, UserAgent: "alien/" + o.Version})
-	if errors.Is(err, kube.ErrNoCluster) {
+	var unknown *kube.UnknownContextError
+	switch {
+	case errors.Is(err, kube.ErrNoCluster), errors.As(err, &unknown) && len(unknown.Known) == 0:
 		return nil, &deploy.Problem{Reason: deploy.Unavailable, Message: err.Error(), Hint: "set KUBECONFIG, or log in to a cluster first"}
-	}
-	if err != nil {
+	case unknown != nil:
+		return nil, &deploy.Problem{Reason: deploy.Unavailable, Message: err.Error(), Hint: "its contexts are " + strings.Join(unknown.Known, ", ")}
+	case err != nil:
 		return nil, err
 	}
 	return &platform{client: client, opts: o, mirrors: map[string]*shared{}}, nil

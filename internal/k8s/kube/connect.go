@@ -3,9 +3,11 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,6 +27,17 @@ const InCluster = "in-cluster"
 // ErrNoCluster says that nothing tells which cluster is meant.
 var ErrNoCluster = errors.New("no cluster is set up here: there is no kubeconfig, and this is not inside a pod")
 
+// UnknownContextError says that the kubeconfig has no context of that name, and which ones it has, in order.
+type UnknownContextError struct {
+	Name  string
+	Known []string
+}
+
+// Error names the context alone.
+func (e *UnknownContextError) Error() string {
+	return fmt.Sprintf("the kubeconfig has no context %q", e.Name)
+}
+
 // Connect reads who to talk to. It does not talk yet.
 func Connect(o Options) (*Client, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules(o.LookupEnv), overrides(o))
@@ -35,6 +48,9 @@ func Connect(o Options) (*Client, error) {
 	name := raw.CurrentContext
 	if o.Context != "" {
 		name = o.Context
+	}
+	if _, known := raw.Contexts[name]; name != "" && !known {
+		return nil, &UnknownContextError{Name: name, Known: slices.Sorted(maps.Keys(raw.Contexts))}
 	}
 	config, err := loader.ClientConfig()
 	switch {
