@@ -112,8 +112,7 @@ func (p *project) converges() {
 		if all := p.on.instances(p.T, p.stack, d.Daemon); len(all) != 1 {
 			p.Errorf("%s has %+v, want one instance", d.Daemon, all)
 		}
-		again := d.Restarts != 0 && !(p.unseen && d.Restarts == 1 && d.LastExit != nil && d.LastExit.Code == -1)
-		if again || d.UpToDate != "yes" || d.Unfinished || d.Renamed != "" || len(d.Duplicates) != 0 {
+		if d.Restarts != 0 || d.UpToDate != "yes" || d.Unfinished || d.Renamed != "" || len(d.Duplicates) != 0 {
 			p.Errorf("status: %+v, want it up to date and never restarted", d)
 		}
 	}

@@ -289,7 +289,6 @@ func disturb(t *testing.T, base processRuntime, first, second string, who victim
 	err := up.Wait()
 	proxy.hook(nil)
 	proxy.settle()
-	p.unseen = who == killSupervisor
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != -1 && (who == killUp || exit.ExitCode() != 1 && exit.ExitCode() != 4) {
 		t.Fatalf("up ended by itself with exit code %d\n%s", exit.ExitCode(), said.String())

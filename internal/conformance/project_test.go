@@ -61,8 +61,6 @@ type project struct {
 	stack string
 	dir   string   // holds alien.yaml
 	extra []string // environment beside the subject's, NAME=value
-	// unseen says that who keeps daemons was killed: a start that was under way may have died with it, and is made again.
-	unseen bool
 }
 
 func newProject(t *testing.T, on subject) *project {

@@ -35,6 +35,7 @@ const (
 	stepFork
 	stepCapabilities
 	stepUser
+	stepBegin
 	stepDirectory
 	stepStreams
 	stepExec

@@ -21,6 +21,7 @@ type failure struct {
 func (f *failure) Error() string {
 	what := map[step]string{
 		stepJoin: "join the daemon's namespaces", stepFork: "fork", stepCapabilities: "give up rights", stepUser: "change the user",
+		stepBegin:     "record that it begins",
 		stepDirectory: "enter the working directory", stepStreams: "connect the output", stepExec: "run the command",
 	}[f.step]
 	return fmt.Sprintf("cannot %s: %v", what, f.err)

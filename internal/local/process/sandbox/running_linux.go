@@ -29,7 +29,8 @@ type Running struct {
 	group   *group    // nil without limits
 }
 
-// Adopt takes over a process that an earlier process of ours started. It answers ErrGone where that has ended.
+// Adopt takes over a process that an earlier process of ours started. It answers ErrGone where that has ended, or was not to
+// become the daemon any more.
 func Adopt(spec Spec, p Process) (*Running, error) {
 	fd, err := openPidfd(p.PID)
 	if errors.Is(err, unix.ESRCH) || err == nil && !same(p) { // compared after it was opened: it cannot change any more
@@ -41,11 +42,25 @@ func Adopt(spec Spec, p Process) (*Running, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot adopt %s (pid %d): %w", spec.Name, p.PID, err)
 	}
+	if awaitFate(spec.Dir); !Began(spec.Dir) {
+		if err := endStage(fd); err != nil {
+			return nil, fmt.Errorf("cannot end a start of %s that came to nothing (pid %d): %w", spec.Name, p.PID, err)
+		}
+		return nil, ErrGone
+	}
 	a, err := lookUp(spec.Root, spec.User)
 	if err != nil {
 		return nil, errors.Join(err, fd.Close())
 	}
 	return &Running{spec: spec, process: p, account: a, userns: !privileged(), pidfd: fd, group: oldGroup(spec)}, nil
+}
+
+// endStage ends a process, and waits until it is gone.
+func endStage(pidfd *os.File) error {
+	r := &Running{pidfd: pidfd}
+	ctx, cancel := context.WithTimeout(context.Background(), fateAtMost)
+	defer cancel()
+	return errors.Join(r.Kill(), r.ended(ctx), pidfd.Close())
 }
 
 // same says whether the process that has the id now is the one that is meant.

@@ -38,6 +38,7 @@ func Stage() (code int, stage bool) {
 	}
 	runtime.LockOSThread() // a user and rights are a thread's own
 	unix.CloseOnExec(3)
+	unix.CloseOnExec(beganFD)
 	parent := os.NewFile(3, "parent")
 	var r request
 	// A parent that is gone never recorded us: the request is what says that it did.
@@ -46,6 +47,7 @@ func Stage() (code int, stage bool) {
 	}
 	code, err := r.perform(parent)
 	if err != nil {
+		_ = unix.Ftruncate(beganFD, 0)                    // where the last of the calls failed
 		_ = json.NewEncoder(parent).Encode(r.refuse(err)) // there is nobody else to tell
 		return 127, true
 	}
@@ -76,6 +78,7 @@ func (r request) perform(parent *os.File) (int, error) {
 func (r request) program() (*program, error) {
 	p := &program{}
 	p.become(r.Account, r.UserNS, lastCapability())
+	p.add(stepBegin, unix.SYS_FTRUNCATE, beganFD, 1)
 	return p, p.execute(r.Spec.dir(), r.Spec.Args, r.Spec.Env)
 }
 
@@ -186,7 +189,7 @@ func (r request) initProcess(p *program, parent *os.File) (int, error) {
 			return 0, err
 		}
 	}
-	if err := errors.Join(null.Close(), parent.Close()); err != nil {
+	if err := errors.Join(null.Close(), parent.Close(), unix.Close(beganFD)); err != nil {
 		return 0, err
 	}
 	return reap(daemon)

@@ -99,6 +99,11 @@ func launch(r request, out, errs *os.File) (*Running, *os.File, error) {
 	}
 	parent, child := os.NewFile(uintptr(ends[0]), "stage"), os.NewFile(uintptr(ends[1]), "parent")
 	defer child.Close()
+	began, err := beginning(r.Spec.Dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, parent.Close())
+	}
+	defer began.Close()
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe", // also after this program's file was replaced
 		Args:        []string{stageName},
@@ -106,7 +111,7 @@ func launch(r request, out, errs *os.File) (*Running, *os.File, error) {
 		Dir:         "/",
 		Stdout:      out,
 		Stderr:      errs,
-		ExtraFiles:  []*os.File{child},
+		ExtraFiles:  []*os.File{child, began},
 		SysProcAttr: r.attributes(),
 	}
 	if err := cmd.Start(); err != nil {

@@ -51,7 +51,7 @@ func (i *instance) revive() {
 	case err == nil:
 		i.takeOver(running)
 	case errors.Is(err, sandbox.ErrGone):
-		i.missed(*p)
+		i.missed()
 	default: // it may run: to start another one could make two
 		i.broken = &fact.Problem{Reason: fact.OperationFailed, Message: "cannot take over " + i.spec.Sandbox.Name, Err: err}
 	}
@@ -81,13 +81,9 @@ func (i *instance) readAgain(o *output) error {
 }
 
 // missed takes in an end that nobody saw.
-func (i *instance) missed(p sandbox.Process) {
+func (i *instance) missed() {
 	now := time.Now()
-	i.state.Process = nil
-	i.state.Exit = &fact.Exit{Code: -1, At: now}
-	if i.log != nil {
-		i.log.mark("ended with %s", exitText(*i.state.Exit))
-	}
+	i.exited(fact.Exit{Code: -1, At: now}, "ended")
 	if err := sandbox.End(i.spec.Sandbox); err != nil { // what it started may have outlived it
 		i.broken = &fact.Problem{Reason: fact.OperationFailed, Message: fmt.Sprintf("cannot clean up after %s", i.spec.Sandbox.Name), Err: err}
 		return
@@ -97,7 +93,7 @@ func (i *instance) missed(p sandbox.Process) {
 		_ = i.save() // the record that remains says the same to who can read what runs
 		return
 	}
-	i.retreat(now.Sub(p.At))
+	i.goOn(now)
 }
 
 // restoreAll brings all instances back. Nothing is served before.

@@ -198,7 +198,7 @@ func (i *instance) start() error {
 	i.gate <- struct{}{}
 	i.running, err = sandbox.Start(i.spec.Sandbox, out.stdout, out.stderr, func(p sandbox.Process) error {
 		before := i.state
-		i.state.Process, i.state.Started, i.state.Next, i.state.Trouble = &p, p.At, time.Time{}, nil
+		i.state.Process, i.state.Started, i.state.Next, i.state.Trouble, i.state.Unbegun = &p, p.At, time.Time{}, nil, false
 		err := i.saveOr(func() { i.state = before })
 		if err == nil && i.fresh {
 			go func() { settled <- i.home.settle() }()
@@ -247,9 +247,7 @@ func (i *instance) ended(e ended) {
 	i.running = nil
 	i.endChecks()
 	i.kill.Stop()
-	i.state.Process = nil
-	i.state.Exit = &e.exit
-	i.log.mark("exited with %s", exitText(e.exit))
+	i.exited(e.exit, "exited")
 	if e.err != nil {
 		i.complain("cannot clean up after %s: %v", i.spec.Sandbox.Name, e.err)
 	}
@@ -265,7 +263,29 @@ func (i *instance) ended(e ended) {
 		}
 		return
 	}
-	i.retreat(e.exit.At.Sub(i.state.Started))
+	i.goOn(e.exit.At)
+}
+
+// exited takes in how a process ended. One of a supervisor before this one may not have come as far as to be the daemon.
+func (i *instance) exited(e fact.Exit, how string) {
+	i.state.Process = nil
+	i.state.Unbegun = e.Code < 0 && !sandbox.Began(string(i.home))
+	if i.state.Unbegun {
+		return
+	}
+	i.state.Exit = &e
+	i.log.mark("%s with %s", how, exitText(e))
+}
+
+// goOn arranges what follows the end of a process that is wanted.
+func (i *instance) goOn(at time.Time) {
+	if !i.state.Unbegun {
+		i.retreat(at.Sub(i.state.Started))
+		return
+	}
+	i.state.Next = time.Now()
+	i.again.Reset(0)
+	_ = i.save() // the record that remains says of a process that never began that it runs, which comes to the same
 }
 
 // retreat arranges the next start.
@@ -278,14 +298,19 @@ func (i *instance) retreat(ran time.Duration) {
 
 // startAgain starts a run after another one.
 func (i *instance) startAgain() {
-	i.state.Restarts++
+	before := i.state
+	if !before.Unbegun {
+		i.state.Restarts++
+	}
 	if err := i.start(); err != nil {
-		i.state.Restarts--
+		i.state.Restarts, i.state.Unbegun = before.Restarts, before.Unbegun
 		i.state.Trouble = troubleOf(err)
 		i.retreat(0)
 		return
 	}
-	i.log.mark("started again")
+	if i.state.Restarts > 0 {
+		i.log.mark("started again")
+	}
 }
 
 // stop ends what runs, and then goes on.

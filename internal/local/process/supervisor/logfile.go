@@ -85,8 +85,11 @@ func (l *logFile) row(stream string, whole bool, text []byte) error {
 	return err
 }
 
-// mark writes a line of ours about the daemon's life.
+// mark writes a line of ours about the daemon's life. Without a log it is written nowhere.
 func (l *logFile) mark(format string, args ...any) {
+	if l == nil {
+		return
+	}
 	_ = l.row(marker, true, fmt.Appendf(nil, format, args...)) // a full disk is told where it does harm
 }
 

@@ -2,7 +2,9 @@ package supervisor_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -365,4 +367,58 @@ func (h *house) eachOnce(daemons []string) {
 			h.Errorf("%s: %+v", s.Daemon, s.Observation)
 		}
 	}
+}
+
+// TestStartDiesWithSupervisor kills the supervisor as soon as it has recorded a start: a daemon's first one, and one after
+// a crash. A start that dies with it is made again, and is neither an exit nor one more restart.
+func TestStartDiesWithSupervisor(t *testing.T) {
+	moments := 12 // of each
+	if testing.Short() {
+		moments = 5
+	}
+	t.Parallel()
+	h := newHouse(t)
+	for n := range moments {
+		s := h.spec(fmt.Sprint("d", n), "run")
+		if err := h.Create(soon(t), s, "current"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = h.Start(soon(t), s.ID) }() // its supervisor dies, or not
+		h.killAtStart(s.ID, 0)
+		first := h.awaitState(s.ID, fact.Running)
+		if o := first.Observation; o.Restarts != 0 || o.LastExit != nil {
+			t.Fatalf("moment %d: a first start died with the supervisor: %+v\n%s", n, o, h.logged(s.ID))
+		}
+		if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		h.killAtStart(s.ID, first.PID)
+		h.await(s.ID, "its second run", func(s supervisor.Status) bool { return s.PID != 0 && s.PID != first.PID })
+		if o := h.status(s.ID).Observation; o.Restarts != 1 || strings.Count(h.logged(s.ID), "marker: exited") != 1 {
+			t.Fatalf("moment %d: a second start died with the supervisor: %+v\n%s", n, o, h.logged(s.ID))
+		}
+		if err := h.Remove(soon(t), s.ID, supervisor.StopOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// killAtStart kills the supervisor when it has recorded another process of an instance than the one before, and has another
+// supervisor take over.
+func (h *house) killAtStart(id string, before int) {
+	h.Helper()
+	supervisor, state := h.supervisorPID(), filepath.Join(h.dir, "instances", id, "state.json")
+	for ctx := soon(h.T); ; { // as fast as can be: what is to be hit is over in a moment
+		var recorded struct{ Process *struct{ PID int } }
+		if b, err := os.ReadFile(state); err != nil || json.Unmarshal(b, &recorded) != nil || ctx.Err() != nil {
+			h.Fatalf("no start was recorded: %v, %s", err, b)
+		}
+		if p := recorded.Process; p != nil && p.PID != before {
+			break
+		}
+	}
+	if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
+		h.Fatal(err)
+	}
+	h.open()
 }

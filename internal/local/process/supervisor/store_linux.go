@@ -33,8 +33,10 @@ type state struct {
 	Started  time.Time  `json:"started,omitzero"`
 	Exit     *fact.Exit `json:"exit,omitempty"`
 	Restarts int        `json:"restarts,omitempty"`
-	Next     time.Time  `json:"next,omitzero"`
-	Trouble  *trouble   `json:"trouble,omitempty"` // why the last start failed
+	// Unbegun says that the last start died with the supervisor: the next one is that one made again, and not one more.
+	Unbegun bool      `json:"unbegun,omitempty"`
+	Next    time.Time `json:"next,omitzero"`
+	Trouble *trouble  `json:"trouble,omitempty"` // why the last start failed
 	backoff
 }
 

@@ -8,6 +8,7 @@
 //	instances/ID/spec.json   what to run; it never changes
 //	instances/ID/daemon.json whose it is, should the spec be damaged
 //	instances/ID/state.json  whether it is wanted, the process that runs, how often it exited
+//	instances/ID/began       empty until the process that was started last has become the daemon
 //	instances/ID/log         what it said, with the older log.1 and log.2
 //
 // A process is recorded in state.json before it begins to run. So what is not recorded does not run, and what is recorded
