@@ -1,10 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/commands/store"
@@ -13,23 +14,26 @@ import (
 
 const columns = "id, deployment, target, type, name, state, attempt, holder, until, deadline, created, finished, error_code, blobs"
 
+// A variable that is compared with a column of commands has a plus before it, which changes nothing: without it SQLite holds its
+// value against the conditions of the indexes, and therefore plans the statement anew with every value, for five times its cost.
 const (
 	touch      = "UPDATE keys SET created = created WHERE deployment = '' AND created < 0"
 	insert     = "INSERT INTO commands (" + columns + ", live, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	insertBody = "INSERT INTO bodies (id, params, response) VALUES (?, ?, ?)"
-	setParams  = "INSERT INTO bodies (id, params) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET params = excluded.params"
-	setAnswer  = "INSERT INTO bodies (id, response) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET response = excluded.response"
-	get        = "SELECT " + columns + " FROM commands WHERE id = ?"
-	update     = "UPDATE commands SET state = ?, attempt = ?, holder = ?, until = ?, finished = ?, error_code = ?, blobs = ?, live = ? WHERE id = ?"
-	requeue    = "UPDATE commands SET place = ? WHERE id = ?"
-	queue      = "SELECT " + columns + ", params FROM (SELECT * FROM (" + waiting + ") UNION ALL SELECT * FROM (" + lapsed + ")) LEFT JOIN bodies USING (id) ORDER BY place LIMIT ?4"
-	waiting    = "SELECT * FROM commands WHERE deployment = ?1 AND target = ?2 AND live = 2 ORDER BY place LIMIT ?4"
-	lapsed     = "SELECT * FROM commands WHERE deployment = ?1 AND target = ?2 AND live = 3 AND until <= ?3 ORDER BY place LIMIT ?4"
+	setParams  = "UPDATE bodies SET params = ? WHERE id = ?"
+	setAnswer  = "UPDATE bodies SET response = ? WHERE id = ?"
+	get        = "SELECT " + columns + " FROM commands WHERE id = +?"
+	getWhole   = "SELECT " + columns + ", params, response FROM commands LEFT JOIN bodies USING (id) WHERE id = +?"
+	update     = "UPDATE commands SET state = ?, attempt = ?, holder = ?, until = ?, finished = ?, error_code = ?, blobs = ?, live = ? WHERE id = +?"
+	requeue    = "UPDATE commands SET place = ? WHERE id = +?"
+	ready      = "SELECT " + columns + ", params, place FROM commands LEFT JOIN bodies USING (id) WHERE deployment = +? AND target = +? "
+	waiting    = ready + "AND live = 2 ORDER BY place"
+	lapsed     = ready + "AND live = 3 AND until <= +? ORDER BY place"
 	getKey     = "SELECT command FROM keys WHERE deployment = ? AND target = ? AND name = ? AND key = ? AND created > ?"
 	setKey     = "INSERT OR REPLACE INTO keys (deployment, target, name, key, command, created) VALUES (?, ?, ?, ?, ?, ?)"
 	shift      = "UPDATE commands SET until = until + ? WHERE live = 3"
 	oldest     = "SELECT id, blobs FROM commands WHERE live = 0 AND finished < ? LIMIT ?"
-	remove     = "DELETE FROM commands WHERE id = ?"
+	remove     = "DELETE FROM commands WHERE id = +?"
 	removeBody = "DELETE FROM bodies WHERE id = ?"
 	removeKeys = "DELETE FROM keys WHERE created < ?"
 
@@ -42,9 +46,6 @@ const (
 	removeOf         = "DELETE FROM commands WHERE deployment = ?"
 	removeKeysOf     = "DELETE FROM keys WHERE deployment = ?"
 )
-
-var writeQueries = []string{touch, insert, insertBody, setParams, setAnswer, get, update, requeue, queue, getKey, setKey, shift, oldest, remove,
-	removeBody, removeKeys, putDeployment, deleteDeployment, putToken, deleteToken, withBlobs, removeBodiesOf, removeOf, removeKeysOf}
 
 // millis are milliseconds since 1970, 0 for no time.
 func millis(t time.Time) int64 {
@@ -74,34 +75,65 @@ func live(c store.Command) int {
 	return 3
 }
 
-type scanner interface{ Scan(...any) error }
-
-// scan reads the columns, and what stands behind them.
-func scan(row scanner, more ...any) (store.Command, error) {
-	var c store.Command
-	var until, deadline, created, finished int64
-	err := row.Scan(append([]any{&c.ID, &c.Deployment, &c.Target.ResourceID, &c.Target.ResourceType, &c.Name, &c.State, &c.Attempt, &c.Holder,
-		&until, &deadline, &created, &finished, &c.ErrorCode, &c.Blobs}, more...)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, store.ErrNotFound
-	}
-	c.Until, c.Deadline, c.Created, c.Finished = fromMillis(until), fromMillis(deadline), fromMillis(created), fromMillis(finished)
-	return c, err
+// scan reads the columns.
+func scan(r *row) (store.Command, error) {
+	c := store.Command{ID: r.text(), Deployment: r.text()}
+	c.Target = wire.Target{ResourceID: r.text(), ResourceType: wire.TargetType(r.text())}
+	c.Name, c.State, c.Attempt, c.Holder = r.text(), wire.State(r.text()), r.int(), r.text()
+	c.Until, c.Deadline, c.Created, c.Finished = fromMillis(r.int()), fromMillis(r.int()), fromMillis(r.int()), fromMillis(r.int())
+	c.ErrorCode, c.Blobs = r.text(), r.bool()
+	return c, nil
 }
 
 // withParams reads a command of the queue.
-func withParams(rows *sql.Rows) (store.Command, error) {
-	var params sql.NullString
-	c, err := scan(rows, &params)
-	if err == nil {
-		c.Params, err = fromText[wire.Body](params)
+func withParams(r *row) (c store.Command, err error) {
+	c, _ = scan(r)
+	c.Params, err = read[wire.Body](r)
+	return c, err
+}
+
+// queued is a command and its place in the queue.
+type queued struct {
+	store.Command
+	place int64
+}
+
+func inQueue(r *row) (q queued, err error) {
+	q.Command, err = withParams(r)
+	q.place = r.int()
+	return q, err
+}
+
+// whole reads a command and all of it.
+func whole(r *row) (c store.Command, err error) {
+	if c, err = withParams(r); err == nil {
+		c.Response, err = read[wire.Response](r)
 	}
 	return c, err
+}
+
+// read reads a body or response.
+func read[T any](r *row) (*T, error) {
+	text := r.bytes()
+	if text == nil {
+		return nil, nil
+	}
+	v := new(T)
+	return v, json.Unmarshal(text, v)
+}
+
+// written is a body or response as it is stored: its JSON, or NULL.
+func written[T any](v *T) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
 }
 
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, c store.Command, since time.Time) (made store.Command, existing bool, err error) {
-	params, err := text(c.Params)
+	params, err := written(c.Params)
 	if err != nil {
 		return c, false, err
 	}
@@ -136,60 +168,26 @@ func (s *Store) Create(ctx context.Context, c store.Command, since time.Time) (m
 
 // ofKey finds the command that a key stands for already.
 func (t *tx) ofKey(c store.Command, since time.Time) (store.Command, error) {
-	var id string
-	err := t.row(getKey, c.Deployment, c.Target.ResourceID, c.Name, *c.Key, millis(since)).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, store.ErrNotFound
-	}
+	id, err := one(t.conn, text, getKey, c.Deployment, c.Target.ResourceID, c.Name, *c.Key, millis(since))
 	if err != nil {
 		return c, err
 	}
-	return scan(t.row(get, id))
-}
-
-// text is a body or response as it is stored: its JSON, or NULL.
-func text[T any](v *T) (any, error) {
-	if v == nil {
-		return nil, nil
-	}
-	b, err := json.Marshal(v)
-	return string(b), err
-}
-
-func fromText[T any](s sql.NullString) (*T, error) {
-	if !s.Valid {
-		return nil, nil
-	}
-	v := new(T)
-	return v, json.Unmarshal([]byte(s.String), v)
+	return one(t.conn, scan, get, id)
 }
 
 // Command implements store.Store.
-func (s *Store) Command(ctx context.Context, id string) (store.Command, error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // state and response are of one moment
-	if err != nil {
-		return store.Command{}, err
-	}
-	defer func() { _ = tx.Rollback() }() // it has only read
-	c, err := scan(tx.QueryRowContext(ctx, get, id))
-	if err != nil {
-		return c, err
-	}
-	var params, response sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT params, response FROM bodies WHERE id = ?", id).Scan(&params, &response)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return c, err
-	}
-	var err1, err2 error
-	c.Params, err1 = fromText[wire.Body](params)
-	c.Response, err2 = fromText[wire.Response](response)
-	return c, errors.Join(err1, err2)
+func (s *Store) Command(ctx context.Context, id string) (found store.Command, err error) {
+	err = s.read(ctx, func(c conn) error {
+		found, err = one(c, whole, getWhole, id)
+		return err
+	})
+	return found, err
 }
 
 // Change implements store.Store.
 func (s *Store) Change(ctx context.Context, id string, f func(*store.Command) error) (c store.Command, err error) {
 	err = s.write(ctx, func(t *tx) error {
-		if c, err = scan(t.row(get, id)); err != nil {
+		if c, err = one(t.conn, scan, get, id); err != nil {
 			return notFound(err)
 		}
 		before := c
@@ -211,16 +209,20 @@ func notFound(err error) error {
 // save writes what has changed.
 func (s *Store) save(t *tx, before, c store.Command) error {
 	if c.Params != before.Params {
-		if err := t.setBody(setParams, c.ID, c.Params); err != nil {
+		params, err := written(c.Params)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(setParams, params, c.ID); err != nil {
 			return err
 		}
 	}
 	if c.Response != nil {
-		answer, err := text(c.Response)
+		answer, err := written(c.Response)
 		if err != nil {
 			return err
 		}
-		if err := t.exec(setAnswer, c.ID, answer); err != nil {
+		if err := t.exec(setAnswer, answer, c.ID); err != nil {
 			return err
 		}
 	}
@@ -237,12 +239,13 @@ func (s *Store) save(t *tx, before, c store.Command) error {
 	return t.exec(update, string(c.State), c.Attempt, c.Holder, millis(c.Until), millis(c.Finished), c.ErrorCode, c.Blobs, live(c), c.ID)
 }
 
-func (t *tx) setBody(query, id string, body *wire.Body) error {
-	value, err := text(body)
-	if err != nil {
-		return err
-	}
-	return t.exec(query, id, value)
+// queue reads the first commands that a target can have: those that wait, and those whose lease has run out.
+func (t *tx) queue(deployment, target string, now time.Time, n int) ([]queued, error) {
+	back, err1 := first(t.conn, n, inQueue, lapsed, deployment, target, millis(now))
+	wait, err2 := first(t.conn, n, inQueue, waiting, deployment, target)
+	both := append(back, wait...)
+	slices.SortFunc(both, func(a, b queued) int { return cmp.Compare(a.place, b.place) })
+	return both[:min(n, len(both))], errors.Join(err1, err2)
 }
 
 // Lease implements store.Store.
@@ -251,11 +254,12 @@ func (s *Store) Lease(ctx context.Context, deployment, target string, now time.T
 		taken = nil
 		for len(taken) < max {
 			missing := max - len(taken)
-			found, err := each(withParams)(t.query(queue, deployment, target, millis(now), missing))
+			found, err := t.queue(deployment, target, now, missing)
 			if err != nil {
 				return err
 			}
-			for _, c := range found {
+			for _, q := range found {
+				c := q.Command
 				before := c
 				took := take(&c)
 				if err := s.save(t, before, c); err != nil {

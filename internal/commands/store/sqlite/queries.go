@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -11,46 +10,38 @@ import (
 )
 
 // Overdue implements store.Store.
-func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return each(func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })(
-		s.db.QueryContext(ctx, "SELECT id FROM commands WHERE live > 0 AND deadline > 0 AND deadline <= ? ORDER BY deadline LIMIT ?", millis(now), limit))
+func (s *Store) Overdue(ctx context.Context, now time.Time, limit int) (ids []string, err error) {
+	err = s.read(ctx, func(c conn) error {
+		ids, err = all(c, text, "SELECT id FROM commands WHERE live > 0 AND deadline > 0 AND deadline <= ? ORDER BY deadline LIMIT ?", millis(now), limit)
+		return err
+	})
+	return ids, err
 }
 
 // Lapsed implements store.Store.
-func (s *Store) Lapsed(ctx context.Context, since, now time.Time) ([][2]string, error) {
-	return each(func(rows *sql.Rows) (t [2]string, err error) { return t, rows.Scan(&t[0], &t[1]) })(
-		s.db.QueryContext(ctx, "SELECT DISTINCT deployment, target FROM commands WHERE live = 3 AND until > ? AND until <= ?", millis(since), millis(now)))
-}
-
-// each reads all rows.
-func each[T any](read func(*sql.Rows) (T, error)) func(*sql.Rows, error) ([]T, error) {
-	return func(rows *sql.Rows, err error) ([]T, error) {
-		if err != nil {
-			return nil, err
-		}
-		defer rows.Close()
-		var all []T
-		for rows.Next() {
-			v, err := read(rows)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, v)
-		}
-		return all, rows.Err()
-	}
+func (s *Store) Lapsed(ctx context.Context, since, now time.Time) (targets [][2]string, err error) {
+	target := func(r *row) ([2]string, error) { return [2]string{r.text(), r.text()}, nil }
+	err = s.read(ctx, func(c conn) error {
+		targets, err = all(c, target, "SELECT DISTINCT deployment, target FROM commands WHERE live = 3 AND until > ? AND until <= ?", millis(since), millis(now))
+		return err
+	})
+	return targets, err
 }
 
 // Next implements store.Store.
-func (s *Store) Next(ctx context.Context, now time.Time) (time.Time, error) {
-	var deadline, lease int64
-	err := s.db.QueryRowContext(ctx, `SELECT
-		coalesce((SELECT min(deadline) FROM commands WHERE live > 0 AND deadline > 0 AND deadline > ?1), 0),
-		coalesce((SELECT min(until) FROM commands WHERE live = 3 AND until > ?1), 0)`, millis(now)).Scan(&deadline, &lease)
-	if deadline == 0 || lease != 0 && lease < deadline {
-		return fromMillis(lease), err
-	}
-	return fromMillis(deadline), err
+func (s *Store) Next(ctx context.Context, now time.Time) (next time.Time, err error) {
+	err = s.read(ctx, func(c conn) error {
+		times, err := one(c, func(r *row) ([2]int64, error) { return [2]int64{r.int(), r.int()}, nil }, `SELECT
+			coalesce((SELECT min(deadline) FROM commands WHERE live > 0 AND deadline > 0 AND deadline > ?1), 0),
+			coalesce((SELECT min(until) FROM commands WHERE live = 3 AND until > ?1), 0)`, millis(now))
+		if deadline, lease := times[0], times[1]; deadline == 0 || lease != 0 && lease < deadline {
+			next = fromMillis(lease)
+		} else {
+			next = fromMillis(deadline)
+		}
+		return err
+	})
+	return next, err
 }
 
 // Shift implements store.Store.
@@ -66,7 +57,7 @@ func (s *Store) Prune(ctx context.Context, finished, keys time.Time, limit int) 
 	}
 	err = s.write(ctx, func(t *tx) error {
 		n, blobs = 0, nil
-		found, err := each(func(rows *sql.Rows) (o old, err error) { return o, rows.Scan(&o.id, &o.blobs) })(t.query(oldest, millis(finished), limit))
+		found, err := all(t.conn, func(r *row) (old, error) { return old{r.text(), r.bool()}, nil }, oldest, millis(finished), limit)
 		if err != nil {
 			return err
 		}
@@ -85,22 +76,25 @@ func (s *Store) Prune(ctx context.Context, finished, keys time.Time, limit int) 
 }
 
 // List implements store.Store.
-func (s *Store) List(ctx context.Context, deployment string, state wire.State, limit int) ([]store.Command, error) {
-	return each(func(rows *sql.Rows) (store.Command, error) { return scan(rows) })(s.db.QueryContext(ctx,
-		"SELECT "+columns+" FROM commands WHERE deployment = ?1 AND (?2 = '' OR state = ?2) ORDER BY id DESC LIMIT ?3", deployment, string(state), limit))
+func (s *Store) List(ctx context.Context, deployment string, state wire.State, limit int) (commands []store.Command, err error) {
+	err = s.read(ctx, func(c conn) error {
+		commands, err = all(c, scan, "SELECT "+columns+" FROM commands WHERE deployment = ?1 AND (?2 = '' OR state = ?2) ORDER BY id DESC LIMIT ?3",
+			deployment, string(state), limit)
+		return err
+	})
+	return commands, err
 }
 
 // Counts implements store.Store.
 func (s *Store) Counts(ctx context.Context, deployment string) (map[string]store.Count, error) {
-	type count struct {
-		target string
-		store.Count
-	}
-	all, err := each(func(rows *sql.Rows) (c count, err error) { return c, rows.Scan(&c.target, &c.Pending, &c.InFlight) })(
-		s.db.QueryContext(ctx, "SELECT target, sum(state <> ?1), sum(state = ?1) FROM commands WHERE live > 0 AND deployment = ?2 GROUP BY target", string(wire.Dispatched), deployment))
 	counts := map[string]store.Count{}
-	for _, c := range all {
-		counts[c.target] = c.Count
+	put := func(r *row) (struct{}, error) {
+		counts[r.text()] = store.Count{Pending: r.int(), InFlight: r.int()}
+		return struct{}{}, nil
 	}
-	return counts, err
+	return counts, s.read(ctx, func(c conn) error {
+		_, err := all(c, put, "SELECT target, sum(state <> ?1), sum(state = ?1) FROM commands WHERE live > 0 AND deployment = ?2 GROUP BY target",
+			string(wire.Dispatched), deployment)
+		return err
+	})
 }

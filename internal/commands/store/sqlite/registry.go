@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -21,39 +20,28 @@ type registry struct {
 	hashes      map[string]string // to token ids
 }
 
-func (r *registry) load(ctx context.Context, db *sql.DB) error {
+func (r *registry) load(c conn) error {
 	r.deployments, r.tokens, r.hashes = map[string]store.Deployment{}, map[string]store.Token{}, map[string]string{}
-	deployments, err := each(scanDeployment)(db.QueryContext(ctx, "SELECT id, name, created, daemons FROM deployments"))
+	deployments, err := all(c, scanDeployment, "SELECT id, name, created, daemons FROM deployments")
 	if err != nil {
 		return err
 	}
 	for _, d := range deployments {
 		r.deployments[d.ID] = d
 	}
-	tokens, err := each(scanToken)(db.QueryContext(ctx, "SELECT json FROM tokens"))
+	tokens, err := all(c, scanToken, "SELECT json FROM tokens")
 	for _, t := range tokens {
 		r.keep(t)
 	}
 	return err
 }
 
-func scanDeployment(rows *sql.Rows) (d store.Deployment, err error) {
-	var created int64
-	var daemons string
-	if err := rows.Scan(&d.ID, &d.Name, &created, &daemons); err != nil {
-		return d, err
-	}
-	d.Created = fromMillis(created)
-	return d, json.Unmarshal([]byte(daemons), &d.Daemons)
+func scanDeployment(r *row) (store.Deployment, error) {
+	d := store.Deployment{ID: r.text(), Name: r.text(), Created: fromMillis(r.int())}
+	return d, json.Unmarshal(r.bytes(), &d.Daemons)
 }
 
-func scanToken(rows *sql.Rows) (t store.Token, err error) {
-	var text string
-	if err := rows.Scan(&text); err != nil {
-		return t, err
-	}
-	return t, json.Unmarshal([]byte(text), &t)
-}
+func scanToken(r *row) (t store.Token, err error) { return t, json.Unmarshal(r.bytes(), &t) }
 
 func (r *registry) keep(t store.Token) {
 	r.forget(t.ID)
@@ -146,7 +134,7 @@ func (s *Store) DeleteDeployment(ctx context.Context, id string) (blobs []string
 			return refused{err}
 		}
 		var err error
-		blobs, err = each(func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })(t.query(withBlobs, id))
+		blobs, err = all(t.conn, text, withBlobs, id)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -21,7 +20,7 @@ type op struct {
 
 // tx is the writer's connection within a transaction.
 type tx struct {
-	stmts statements
+	conn
 	after []func() // to be done once it is durable
 }
 
@@ -117,11 +116,10 @@ func (s *Store) commitAll(batch []*op) {
 }
 
 func (s *Store) commit(batch []*op) error {
-	ctx := context.Background()
-	if _, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := s.writer.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("cannot begin to write: %w", err)
 	}
-	t := &tx{stmts: s.stmts}
+	t := &tx{conn: s.writer}
 	for _, o := range batch {
 		o.err = o.run(t)
 		var r refused
@@ -131,7 +129,7 @@ func (s *Store) commit(batch []*op) error {
 			return s.rollback(err)
 		}
 	}
-	if _, err := s.writer.ExecContext(ctx, "COMMIT"); err != nil {
+	if err := s.writer.exec("COMMIT"); err != nil {
 		return s.rollback(fmt.Errorf("cannot write: %w", err))
 	}
 	for _, f := range t.after {
@@ -143,22 +141,6 @@ func (s *Store) commit(batch []*op) error {
 // rollback undoes a transaction because of an error, and gives that. Where the disk is full SQLite has done it already, so its own
 // error says nothing.
 func (s *Store) rollback(why error) error {
-	_, _ = s.writer.ExecContext(context.Background(), "ROLLBACK")
+	_ = s.writer.exec("ROLLBACK")
 	return why
-}
-
-// statements are prepared once, on the writer's connection.
-type statements map[string]*sql.Stmt
-
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.stmts[query].ExecContext(context.Background(), args...)
-	return err
-}
-
-func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
-	return t.stmts[query].QueryContext(context.Background(), args...)
-}
-
-func (t *tx) row(query string, args ...any) *sql.Row {
-	return t.stmts[query].QueryRowContext(context.Background(), args...)
 }
