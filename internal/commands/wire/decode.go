@@ -1,12 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // SyntaxError is a message that is not JSON.
@@ -77,49 +77,76 @@ func complete(data json.RawMessage, v reflect.Value) error {
 }
 
 func completeSlice(data json.RawMessage, v reflect.Value) error {
-	var items []json.RawMessage
-	if err := json.Unmarshal(data, &items); err != nil {
-		return err
-	}
-	for i := range items {
-		if err := complete(items[i], v.Index(i)); err != nil {
+	i := 0
+	return elements(data, func(item json.RawMessage) error {
+		if err := complete(item, v.Index(i)); err != nil {
 			return fmt.Errorf("[%d]: %w", i, err)
 		}
-	}
-	return nil
+		i++
+		return nil
+	})
 }
 
 func completeStruct(data json.RawMessage, v reflect.Value) error {
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(data, &given); err != nil {
-		return err
-	}
-	if given == nil {
+	if isNull(data) {
 		return errors.New("null where an object belongs")
 	}
-	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous { // its properties stand among these
+	fields := fieldsOf(v.Type())
+	given := make([]json.RawMessage, len(fields)) // of a name that is there twice the last one counts, as for encoding/json
+	err := members(data, func(name string, value json.RawMessage) {
+		for i := range fields {
+			if fields[i].name == name {
+				given[i] = value
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, f := range fields {
+		switch {
+		case f.embedded: // its properties stand among these
 			if err := completeStruct(data, v.Field(i)); err != nil {
 				return err
 			}
-			continue
-		}
-		name, optional := property(v.Type().Field(i))
-		raw, ok := given[name]
-		if !ok || bytes.Equal(raw, []byte("null")) {
-			if optional {
-				continue
+		case given[i] == nil || isNull(given[i]):
+			if !f.optional {
+				return fmt.Errorf("%s is missing", f.name)
 			}
-			return fmt.Errorf("%s is missing", name)
-		}
-		if err := complete(raw, v.Field(i)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		default:
+			if err := complete(given[i], v.Field(i)); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
 		}
 	}
 	if c, ok := v.Interface().(checker); ok {
 		return c.check()
 	}
 	return nil
+}
+
+func isNull(data []byte) bool { return string(data) == "null" }
+
+// field is what is to be known of a struct's field.
+type field struct {
+	name     string // on the wire
+	optional bool
+	embedded bool
+}
+
+var fieldsByType sync.Map // reflect.Type to []field
+
+func fieldsOf(t reflect.Type) []field {
+	if known, ok := fieldsByType.Load(t); ok {
+		return known.([]field)
+	}
+	fields := make([]field, t.NumField())
+	for i := range fields {
+		name, optional := property(t.Field(i))
+		fields[i] = field{name, optional, t.Field(i).Anonymous}
+	}
+	fieldsByType.Store(t, fields)
+	return fields
 }
 
 // property is a field's name on the wire, and whether it may be absent: what is written only when it is set may be.
@@ -130,17 +157,22 @@ func property(f reflect.StructField) (name string, optional bool) {
 
 // variant reads a union: the text of one property decides which.
 func variant(data []byte, key string, read map[string]func() error) error {
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(data, &given); err != nil {
+	var name *string
+	err := members(data, func(member string, value json.RawMessage) {
+		if member == key {
+			name = nil
+			_ = json.Unmarshal(value, &name) // what is no text leaves it nil
+		}
+	})
+	if err != nil {
 		return err
 	}
-	var name string
-	if err := json.Unmarshal(given[key], &name); err != nil || given[key] == nil {
+	if name == nil {
 		return fmt.Errorf("%s is missing or not text", key)
 	}
-	f, ok := read[name]
+	f, ok := read[*name]
 	if !ok {
-		return fmt.Errorf("%s: %q is not known", key, name)
+		return fmt.Errorf("%s: %q is not known", key, *name)
 	}
 	return f()
 }
