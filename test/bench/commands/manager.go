@@ -73,9 +73,7 @@ func (m *manager) call(ctx context.Context, method, path, prefer string, message
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if !strings.Contains(path, "response_token") {
-		request.Header.Set("Authorization", "Bearer "+m.key)
-	}
+	request.Header.Set("Authorization", "Bearer "+m.key)
 	if prefer != "" {
 		request.Header.Set("Prefer", prefer)
 	}

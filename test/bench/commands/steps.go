@@ -48,52 +48,80 @@ func roundTrips(ctx context.Context, m *manager, s sizes, r *results) error {
 	return nil
 }
 
-// throughput has 32 senders create commands, and 4 receivers answer them, without a pause: as many as there are.
+// What loads the manager: connections that send, and receivers with connections on which they answer.
+const (
+	senders   = 64
+	receivers = 4
+	answerers = 16 // of each receiver
+)
+
+// throughput has senders create commands, and receivers answer them, without a pause: as many as there are.
 func throughput(ctx context.Context, m *manager, s sizes, r *results) error {
+	before, err := m.processor()
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := m.flood(ctx, s.many, nil); err != nil {
 		return err
 	}
 	r.perSecond = float64(s.many) / time.Since(began).Seconds()
-	return nil
+	after, err := m.processor()
+	r.perCommand = (after - before) / time.Duration(s.many)
+	return err
 }
 
-// flood creates n commands and sees all of them answered; each is told of every so many answers.
+// flood creates n commands and sees all of them answered; each is told of every answer.
 func (m *manager) flood(ctx context.Context, n int, each func(answered int64)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var sent, answered atomic.Int64
 	var all sync.WaitGroup
-	try := func(f func() error) {
+	on := func(work func(*line) error) {
 		all.Go(func() {
-			for ctx.Err() == nil {
-				if err := f(); err != nil {
-					if !errors.Is(err, errDone) {
-						cancel(err)
-					}
-					return
+			l, err := m.dial(ctx)
+			if err == nil {
+				err = work(l)
+			}
+			if err != nil {
+				cancel(err)
+			}
+		})
+	}
+	for range senders {
+		on(func(l *line) error {
+			for sent.Add(1) <= int64(n) {
+				if err := m.create(l); err != nil {
+					return err
 				}
 			}
+			return nil
 		})
 	}
-	for range 32 {
-		try(func() error {
-			if sent.Add(1) > int64(n) {
-				return errDone
-			}
-			return m.create(ctx)
-		})
-	}
-	for range 4 {
-		try(func() error {
-			return m.receive(ctx, func() {
-				if a := answered.Add(1); a == int64(n) {
-					cancel(errDone)
-				} else if each != nil {
-					each(a)
+	for range receivers {
+		urls := make(chan string, answerers)
+		on(func(l *line) error { return m.lease(ctx, l, urls) })
+		for range answerers {
+			on(func(l *line) error {
+				for {
+					select {
+					case url := <-urls:
+						if err := m.answer(l, url); err != nil {
+							return err
+						}
+					case <-ctx.Done():
+						return nil
+					}
+					a := answered.Add(1)
+					if each != nil {
+						each(a)
+					}
+					if a == int64(n) {
+						cancel(errDone)
+					}
 				}
 			})
-		})
+		}
 	}
 	all.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, errDone) {
@@ -104,43 +132,46 @@ func (m *manager) flood(ctx context.Context, n int, each func(answered int64)) e
 
 var errDone = errors.New("done")
 
-func (m *manager) create(ctx context.Context) error {
-	return m.call(ctx, "POST", "/v1/commands", "", map[string]any{
-		"deploymentId": deployment, "command": "echo", "params": map[string]string{"mode": "inline", "inlineBase64": "ImhlbGxvIg=="},
-	}, nil)
+func (m *manager) create(l *line) error {
+	_, err := l.call("POST", "/v1/commands", m.bearer(),
+		`{"deploymentId":"`+deployment+`","command":"echo","params":{"mode":"inline","inlineBase64":"ImhlbGxvIg=="}}`)
+	return err
 }
 
-// receive leases up to 64 commands and answers them over 8 connections.
-func (m *manager) receive(ctx context.Context, answered func()) error {
-	var leased struct {
-		Leases []struct {
-			Envelope struct {
-				ResponseHandling struct{ SubmitResponseURL string }
+// lease leases commands until ctx ends, and passes on where their answers go.
+func (m *manager) lease(ctx context.Context, l *line, urls chan<- string) error {
+	request, err := json.Marshal(leaseRequest(64))
+	if err != nil {
+		return err
+	}
+	for {
+		text, err := l.call("POST", "/v1/commands/leases", m.bearer()+"Prefer: wait=30\r\n", string(request))
+		if err != nil {
+			return err
+		}
+		var leased struct {
+			Leases []struct {
+				Envelope struct {
+					ResponseHandling struct{ SubmitResponseURL string }
+				}
+			}
+		}
+		if err := json.Unmarshal(text, &leased); err != nil {
+			return err
+		}
+		for _, lease := range leased.Leases {
+			select {
+			case urls <- lease.Envelope.ResponseHandling.SubmitResponseURL:
+			case <-ctx.Done():
+				return nil
 			}
 		}
 	}
-	if err := m.call(ctx, "POST", "/v1/commands/leases", "wait=30", leaseRequest(64), &leased); err != nil {
-		return err
-	}
-	slots := make(chan struct{}, 8)
-	failed := make(chan error, len(leased.Leases))
-	for _, l := range leased.Leases {
-		slots <- struct{}{}
-		go func() {
-			defer func() { <-slots }()
-			err := m.call(ctx, "PUT", "/v1/commands/"+l.Envelope.ResponseHandling.SubmitResponseURL, "", json.RawMessage(
-				`{"status":"success","response":{"mode":"inline","inlineBase64":"ImhlbGxvIg=="}}`), nil)
-			if err == nil {
-				answered()
-			}
-			failed <- err
-		}()
-	}
-	var errs []error
-	for range leased.Leases {
-		errs = append(errs, <-failed)
-	}
-	return errors.Join(errs...)
+}
+
+func (m *manager) answer(l *line, url string) error {
+	_, err := l.call("PUT", "/v1/commands/"+url, "", `{"status":"success","response":{"mode":"inline","inlineBase64":"ImhlbGxvIg=="}}`)
+	return err
 }
 
 func leaseRequest(max int) map[string]any {
