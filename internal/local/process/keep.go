@@ -34,13 +34,21 @@ func Holds(o Options, stack string) (bool, error) {
 	return supervisor.Holds(dir, stack)
 }
 
-// Resume starts the supervisor where there are daemons to keep, and so those that are to run.
+// Resume starts the supervisor where there are daemons to keep, and so those that are to run. All that it needs to know is
+// where the state is: when a machine starts there is no more in the environment.
 func Resume(ctx context.Context, o Options) error {
-	p, err := open(o)
+	dir, err := supervisor.Dir(o.LookupEnv)
 	if err != nil {
 		return err
 	}
-	_, err = p.list(ctx, "")
+	empty, err := supervisor.Empty(dir)
+	if err != nil {
+		return fmt.Errorf("cannot read the state of daemons: %w", err)
+	}
+	if empty {
+		return nil
+	}
+	_, err = supervisor.EnsureRunning(ctx, dir)
 	return err
 }
 
