@@ -216,8 +216,8 @@ func (o outage) run(t *testing.T, on proxied, begin func()) {
 	on.settled(p)
 }
 
-// TestKubernetesKubeletStopped: without a kubelet nothing starts and nothing ends. An up says so in time, and once there
-// is one again, the next ends well.
+// TestKubernetesKubeletStopped: without a kubelet nothing starts and nothing ends, what is put back neither. An up says so
+// in time, and once there is a kubelet again, the next ends well.
 func TestKubernetesKubeletStopped(t *testing.T) {
 	if !*stopParts {
 		t.Skip("stops the kubelet for everybody: run with -stop-parts")
@@ -229,7 +229,7 @@ func TestKubernetesKubeletStopped(t *testing.T) {
 	p.manifest(strings.ReplaceAll(twoDaemons("2"), "image: IMAGE", "image: IMAGE\n    stopGracePeriodSeconds: 1"))
 	on.cluster.Stop(t, testbed.Kubelet)
 	began := time.Now()
-	got := outcome(t, p.up(5, "--timeout", "10s"), "api")
+	got := outcome(t, p.up(4, "--timeout", "10s"), "api")
 	if v := got.Verdict; v == nil || v.Reason != deploy.StartTimeout {
 		t.Errorf("without a kubelet: %+v %+v", got, got.Verdict)
 	}

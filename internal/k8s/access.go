@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
@@ -66,16 +67,21 @@ func Role(namespace string) string {
 	return role(namespace, slices.Concat(rights("up"), rights("down"), rights("restart"), extras()))
 }
 
-// checkAccess asks, before anything is written, whether the user may do all that a command needs.
+// checkAccess asks, before anything is written, whether the user may do all that a command needs. One call tells what most
+// clusters' rules grant; what that does not show to be allowed is asked for by itself, and that answer counts.
 func (p *platform) checkAccess(ctx context.Context, command string) error {
-	wanted := rights(command)
-	allowed := make([]bool, len(wanted))
-	err := each(len(wanted), func(i int) (err error) { allowed[i], err = p.may(ctx, wanted[i]); return err })
+	granted, err := p.rulesOfUser(ctx)
+	if err != nil {
+		return p.problem(err)
+	}
+	doubtful := slices.DeleteFunc(rights(command), func(r right) bool { return r.grantedBy(granted) })
+	allowed := make([]bool, len(doubtful))
+	err = each(len(doubtful), func(i int) (err error) { allowed[i], err = p.may(ctx, doubtful[i]); return err })
 	if err != nil {
 		return p.problem(err)
 	}
 	var missing []right
-	for i, r := range wanted {
+	for i, r := range doubtful {
 		if !allowed[i] {
 			missing = append(missing, r)
 		}
@@ -88,6 +94,34 @@ func (p *platform) checkAccess(ctx context.Context, command string) error {
 		Message: fmt.Sprintf("the cluster does not let this user %s in namespace %s", sentence(missing), p.client.Namespace),
 		Hint:    "have this Role created and bound to the user:\n" + role(p.client.Namespace, missing),
 	}
+}
+
+// rulesOfUser are the rules that grant the user something in the namespace, as far as the cluster can list them. A cluster
+// that does not list any has said nothing.
+func (p *platform) rulesOfUser(ctx context.Context) ([]authorizationv1.ResourceRule, error) {
+	review := authorizationv1.SelfSubjectRulesReview{}
+	review.APIVersion, review.Kind = kube.RulesReviews.APIVersion(), kube.RulesReviews.Name
+	review.Spec.Namespace = p.client.Namespace
+	var answer authorizationv1.SelfSubjectRulesReview
+	err := p.client.Create(ctx, kube.RulesReviews, manager, review, &answer)
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+		err = nil
+	}
+	return answer.Status.ResourceRules, err
+}
+
+// grantedBy says that one of the rules grants a right, for objects of any name.
+func (r right) grantedBy(rules []authorizationv1.ResourceRule) bool {
+	covers := func(list []string, want ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(want, s) })
+	}
+	anyOf := []string{"*", r.resource()}
+	if r.sub != "" {
+		anyOf = append(anyOf, "*/"+r.sub)
+	}
+	return slices.ContainsFunc(rules, func(rule authorizationv1.ResourceRule) bool {
+		return len(rule.ResourceNames) == 0 && covers(rule.Verbs, "*", r.verb) && covers(rule.APIGroups, "*", r.kind.Group) && covers(rule.Resources, anyOf...)
+	})
 }
 
 func (p *platform) may(ctx context.Context, r right) (bool, error) {

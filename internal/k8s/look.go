@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/k8s/kube"
 )
 
 // A kubelet tells of an exit up to a second late, which is longer than a daemon must run to count as ready. But it ends
@@ -46,7 +47,7 @@ func (p *platform) guard(ctx context.Context, m *mirror, pod *corev1.Pod, o depl
 	}
 	go func() {
 		// Without the right to read logs, or a way to the kubelet, the cluster's word must do.
-		if p.drain(ctx, pod.Name, o.Daemon, true) == nil {
+		if p.drain(ctx, pod.Name, o.Daemon, true, func() {}) == nil {
 			close(g.ended)
 		}
 	}()
@@ -61,34 +62,48 @@ const (
 // hasEnded says whether a guarded run is over. The stream that guards it may lag a second behind: a kubelet that has read
 // all there is looks at the container only that often. But it looks when it begins to follow. So another stream is begun,
 // and given the time to end that the kubelet needs for what it answers at once, twice as often as it takes steps: on a
-// machine under load, exits are late everywhere.
+// machine under load, exits are late everywhere. That the guarding stream has ended may also be the kubelet's own end:
+// the other one tells, if there is a kubelet again.
 func (p *platform) hasEnded(ctx context.Context, g *guarded, container string) bool {
 	asking, cancel := context.WithTimeout(ctx, echoAtAll)
 	defer cancel()
-	fresh := make(chan struct{})
-	go func() {
-		if p.drain(asking, g.pod, container, true) == nil {
-			close(fresh)
-		}
-	}()
 	asked := time.Now()
+	opened, fresh := make(chan struct{}), make(chan error, 1)
+	go func() { fresh <- p.drain(asking, g.pod, container, true, func() { close(opened) }) }()
 	for range 4 {
-		_ = p.drain(asking, g.pod, container, false)
+		if kube.NodeUnreachable(p.drain(asking, g.pod, container, false, func() {})) {
+			return false // nobody can look now: the cluster's word must do
+		}
 	}
-	timer := time.NewTimer(max(echo, time.Since(asked)))
+	timer := time.NewTimer(time.Until(asked.Add(max(echo, 2*time.Since(asked)))))
 	defer timer.Stop()
+	for guard := g.ended; ; {
+		select {
+		case <-guard:
+			guard = nil
+			timer.Reset(time.Until(asked.Add(echoAtAll)))
+		case err := <-fresh:
+			if asking.Err() == nil {
+				return err == nil || isClosed(g.ended) && !kube.NodeUnreachable(err)
+			}
+			return isClosed(g.ended) && !isClosed(opened)
+		case <-timer.C:
+			return isClosed(g.ended) && !isClosed(opened)
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-fresh:
+	case <-c:
 		return true
-	case <-g.ended:
-		return true
-	case <-timer.C:
+	default:
 		return false
 	}
 }
 
-// drain reads from the end of a container's log on, to the end of the stream.
-func (p *platform) drain(ctx context.Context, pod, container string, follow bool) error {
+// drain reads from the end of a container's log on, to the end of the stream. It calls opened once there is one.
+func (p *platform) drain(ctx context.Context, pod, container string, follow bool, opened func()) error {
 	q := url.Values{"container": {container}, "tailLines": {"0"}}
 	if follow {
 		q.Set("follow", "true")
@@ -98,6 +113,7 @@ func (p *platform) drain(ctx context.Context, pod, container string, follow bool
 		return err
 	}
 	defer func() { _ = stream.Close() }()
+	opened()
 	if _, err = io.Copy(io.Discard, stream); err == nil {
 		err = ctx.Err()
 	}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
 )
@@ -26,8 +27,9 @@ type mirror struct {
 	replicaSets map[string]*appsv1.ReplicaSet
 	pods        map[string]*corev1.Pod
 	warnings    map[string]*corev1.Event
-	news        chan struct{} // closed at the next change
-	err         error         // why nothing more will be heard
+	starts      map[launch]time.Time // when we heard of each container's first start
+	news        chan struct{}        // closed at the next change
+	err         error                // why nothing more will be heard
 
 	synced chan struct{} // closed when every kind has been listed
 	stop   context.CancelFunc
@@ -39,15 +41,21 @@ func follow(ctx context.Context, client *kube.Client, stack string) *mirror {
 	ctx, cancel := context.WithCancel(ctx)
 	m := &mirror{client: client, stack: stack, news: make(chan struct{}), synced: make(chan struct{}), stop: cancel, done: make(chan struct{}),
 		deployments: map[string]*appsv1.Deployment{}, replicaSets: map[string]*appsv1.ReplicaSet{},
-		pods: map[string]*corev1.Pod{}, warnings: map[string]*corev1.Event{}}
+		pods: map[string]*corev1.Pod{}, warnings: map[string]*corev1.Event{}, starts: map[launch]time.Time{}}
 	ours := kube.Selector{Labels: labelStack + "=" + stack}
 	var listed, ended sync.WaitGroup
 	listed.Add(4)
-	ended.Go(func() { m.end(keep(ctx, m, kube.Deployments, ours, m.deployments, listed.Done)) })
-	ended.Go(func() { m.end(keep(ctx, m, kube.ReplicaSets, ours, m.replicaSets, listed.Done)) })
-	ended.Go(func() { m.end(keep(ctx, m, kube.Pods, ours, m.pods, listed.Done)) })
+	done := func(string) { listed.Done() }
+	ended.Go(func() { m.end(keep(ctx, m, kube.Deployments, ours, m.deployments, done)) })
+	ended.Go(func() { m.end(keep(ctx, m, kube.ReplicaSets, ours, m.replicaSets, done)) })
+	ended.Go(func() { m.end(keep(ctx, m, kube.Pods, ours, m.pods, done)) })
 	ended.Go(func() {
-		err := keep(ctx, m, kube.Events, kube.Selector{Fields: "type=Warning"}, m.warnings, listed.Done)
+		err := keep(ctx, m, kube.Events, kube.Selector{Fields: "type=Warning"}, m.warnings, func(version string) {
+			listed.Done()
+			if version != "" {
+				ended.Go(func() { m.hearStarts(ctx, version) })
+			}
+		})
 		if !apierrors.IsForbidden(err) { // events are evidence only
 			m.end(err)
 		}
@@ -63,14 +71,15 @@ type list[T any] struct {
 	Items    []T             `json:"items"`
 }
 
-// keep follows one kind until ctx ends or the cluster refuses. listed is called once, when it has been listed or cannot.
+// keep follows one kind until ctx ends or the cluster refuses. listed is called once, with the version as of which it has
+// been listed, or with none when it cannot be.
 func keep[T any, P interface {
 	*T
 	metav1.Object
-}](ctx context.Context, m *mirror, k kube.Kind, s kube.Selector, into map[string]P, listed func()) error {
-	once := sync.OnceFunc(listed)
-	defer once()
+}](ctx context.Context, m *mirror, k kube.Kind, s kube.Selector, into map[string]P, listed func(string)) error {
 	version, failed := "", 0
+	once := sync.OnceFunc(func() { listed(version) })
+	defer once()
 	for ctx.Err() == nil {
 		if version == "" {
 			var all list[T]
@@ -187,7 +196,15 @@ func (m *mirror) views() (map[string]view, error) {
 		at(rs, func(v *view) { v.replicaSets = append(v.replicaSets, rs) })
 	}
 	for _, p := range m.pods {
-		at(p, func(v *view) { v.pods = append(v.pods, p) })
+		at(p, func(v *view) {
+			v.pods = append(v.pods, p)
+			if heard, ok := m.starts[launch{p.UID, v.daemon}]; ok {
+				if v.starts == nil {
+					v.starts = map[types.UID]time.Time{}
+				}
+				v.starts[p.UID] = heard
+			}
+		})
 	}
 	return all, m.err
 }

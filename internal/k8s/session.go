@@ -30,76 +30,26 @@ type session struct {
 	lock    *lock
 	mirror  *mirror
 	release func()
+	shared  *errand // fills the mirror and sees to the key
 	key     []byte
 
 	mu       sync.Mutex
 	prepared map[string]rendered
 	tried    map[string]bool
+	pending  map[string]bool         // daemons that something was made for which nothing uses yet; "" is the stack's key
 	changed  bool                    // something may be left over
 	accounts map[string]func() error // service accounts, applied once each
-}
-
-// Begin implements deploy.Platform. The user's rights are asked for before anything is written, and the mirror is filled
-// while the lock is taken.
-func (p *platform) Begin(ctx context.Context, stack string, opts deploy.BeginOptions) (deploy.Session, error) {
-	if err := p.checkAccess(ctx, opts.Command); err != nil {
-		return nil, err
-	}
-	if err := p.ensureNamespace(ctx); err != nil {
-		return nil, err
-	}
-	l, err := p.acquire(ctx, stack, opts)
-	if err != nil {
-		return nil, err
-	}
-	s := &session{platform: p, stack: stack, opts: opts, lock: l, prepared: map[string]rendered{}, tried: map[string]bool{}, accounts: map[string]func() error{}}
-	s.changed = l.inherited
-	s.mirror, s.release = p.mirrorOf(stack)
-	if err := together(func() error { return s.mirror.sync(ctx) }, func() error { return s.ensureKey(ctx) }); err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCallout)
-		defer cancel()
-		return nil, errors.Join(p.problem(err), s.Close(clean))
-	}
-	return s, nil
-}
-
-// ensureNamespace makes the namespace where that was asked for.
-func (p *platform) ensureNamespace(ctx context.Context) error {
-	if !p.opts.CreateNamespace {
-		return nil
-	}
-	err := p.client.Create(ctx, kube.Namespaces, manager, object{"apiVersion": "v1", "kind": "Namespace",
-		"metadata": object{"name": p.client.Namespace}}, nil)
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	if apierrors.IsForbidden(err) && p.client.Get(ctx, kube.Namespaces, p.client.Namespace, &corev1.Namespace{}) == nil {
-		return nil
-	}
-	return p.problem(err)
-}
-
-// ensureKey keeps the stack's hash key in the cluster; the one that is there already counts.
-func (s *session) ensureKey(ctx context.Context) (err error) {
-	if s.key, err = s.platform.key(ctx, s.stack); err != nil || s.key != nil || s.opts.Key == nil {
-		return err
-	}
-	s.key = s.opts.Key
-	err = s.client.Create(ctx, kube.Secrets, manager, keySecret(s.stack, s.key), nil)
-	if apierrors.IsAlreadyExists(err) {
-		if s.key, err = s.platform.key(ctx, s.stack); err == nil && s.key == nil {
-			err = notOurs(keyName(s.stack), "Secret")
-		}
-	}
-	return err
 }
 
 // Prepare implements deploy.Session: everything that the new pod needs is in the cluster before the old one ends.
 func (s *session) Prepare(ctx context.Context, w workload.Workload, fp workload.Fingerprint, report func(deploy.Progress)) error {
 	report(deploy.Progress{Phase: deploy.Preparing})
+	if err := s.shared.wait(ctx); err != nil {
+		return err
+	}
 	r := render(w, fp, s.key, recordOptions{Settle: w.Settle.String(), Version: s.opts.Version, Source: s.opts.Source})
 	s.mu.Lock()
-	s.prepared[w.Daemon], s.changed = r, true
+	s.prepared[w.Daemon], s.pending[w.Daemon] = r, true
 	s.mu.Unlock()
 	if r.secret != nil {
 		if err := s.createSecret(ctx, w, r.secret); err != nil {
@@ -186,6 +136,12 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 	if err != nil {
 		return err
 	}
+	if before == nil { // all that was prepared is in use now
+		s.mu.Lock()
+		delete(s.pending, daemon)
+		delete(s.pending, "")
+		s.mu.Unlock()
+	}
 	if before != nil && reflect.DeepEqual(before.template(), after.template()) {
 		if err := s.roll(ctx, nameOf(r.deployment)); err != nil {
 			return err
@@ -252,6 +208,9 @@ func (s *session) Commit(ctx context.Context, daemon string) error {
 
 // Undo implements deploy.Session.
 func (s *session) Undo(ctx context.Context, daemon string) error {
+	if err := s.shared.wait(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	prepared, tried := s.prepared[daemon].deployment != nil, s.tried[daemon]
 	delete(s.prepared, daemon)
@@ -280,6 +239,9 @@ func (s *session) Undo(ctx context.Context, daemon string) error {
 
 // Remove implements deploy.Session.
 func (s *session) Remove(ctx context.Context, daemon string) error {
+	if err := s.shared.wait(ctx); err != nil {
+		return err
+	}
 	l, err := s.read(ctx, daemon)
 	if err != nil {
 		return err
@@ -295,6 +257,9 @@ func (s *session) Remove(ctx context.Context, daemon string) error {
 
 // Restart implements deploy.Session: through the template, so that the old pod has ended before the new one starts.
 func (s *session) Restart(ctx context.Context, daemon string, report func(deploy.Progress)) error {
+	if err := s.shared.wait(ctx); err != nil {
+		return err
+	}
 	l, err := s.read(ctx, daemon)
 	if err != nil {
 		return err
@@ -334,12 +299,13 @@ func (s *session) WhyLost() *deploy.Problem { return s.lock.unheld }
 // Close implements deploy.Session.
 func (s *session) Close(ctx context.Context) error {
 	defer s.release()
+	s.shared.end()
 	var err error
 	select {
 	case <-s.lock.lost: // what is left over is the next holder's to clean up
 	default:
 		s.mu.Lock()
-		changed := s.changed
+		changed := s.changed || len(s.pending) > 0
 		s.mu.Unlock()
 		if changed {
 			err = s.sweep(ctx)

@@ -47,6 +47,7 @@ var (
 	Namespaces      = Kind{Version: "v1", Resource: "namespaces", Name: "Namespace", Cluster: true}
 	Leases          = Kind{Group: "coordination.k8s.io", Version: "v1", Resource: "leases", Name: "Lease"}
 	Autoscalers     = Kind{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers", Name: "HorizontalPodAutoscaler"}
+	RulesReviews    = Kind{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectrulesreviews", Name: "SelfSubjectRulesReview", Cluster: true}
 	AccessReviews   = Kind{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews", Name: "SelfSubjectAccessReview", Cluster: true}
 )
 

@@ -86,6 +86,12 @@ func Unreachable(err error) bool {
 	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
+// NodeUnreachable says that the API server could not reach the kubelet whose answer was wanted.
+func NodeUnreachable(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= 500 && strings.Contains(err.Error(), "dial tcp")
+}
+
 // wait lets time pass.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

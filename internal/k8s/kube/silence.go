@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func expectAnswer(ctx context.Context, r request) (context.Context, func(error) 
 		return ctx, func(err error) error { return err }, func() {}
 	}
 	patience := writePatience
-	if r.method == http.MethodGet || r.path == "/apis/"+AccessReviews.APIVersion()+"/"+AccessReviews.Resource {
+	if r.method == http.MethodGet || strings.HasPrefix(r.path, "/apis/"+AccessReviews.APIVersion()+"/") { // reviews only ask
 		patience = readPatience
 	}
 	asked := time.Now()
