@@ -47,7 +47,8 @@ func run(ctx context.Context, o *measure.Options, kubectlPath, helmPath, image s
 			return err
 		}
 	}
-	b := bench{cluster: c, peers: []peer{alien{measure.Program{Path: o.Alien, Env: c.env()}, image, dir}}}
+	program := measure.Program{Path: o.Alien, Env: c.env()}
+	b := bench{cluster: c, peers: []peer{alien{program, image, dir, false}, alien{program, image, dir, true}}}
 	if kubectlPath != "" {
 		b.peers = append(b.peers, kubectl{measure.Program{Path: kubectlPath, Env: c.env()}, image, dir})
 	}

@@ -134,6 +134,9 @@ func page(rows []row) measure.Page {
 		}
 		t.Rows = append(t.Rows, []string{strconv.Itoa(r.size), r.step, measure.Seconds(r.used.Took), applied, strconv.Itoa(r.calls), strconv.Itoa(r.writes),
 			fmt.Sprintf("%.2f", float64(r.calls)/float64(r.size)), measure.Bytes(r.used.Peak)})
+		if r.step == up {
+			p.Goals = append(p.Goals, measure.Goal{What: fmt.Sprintf("%d: at most two writes per created daemon", r.size), Reached: r.writes <= 2*r.size})
+		}
 		if r.size == 1000 && (r.step == first || r.step == unchanged) {
 			p.Goals = append(p.Goals, measure.Goal{What: "1000: " + r.step + " under 2 s", Reached: r.used.Took < 2*time.Second})
 		}
