@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
+	"github.com/alienplatform/alien-go/internal/k8s"
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
 	"github.com/alienplatform/alien-go/internal/testbed"
 )
@@ -167,6 +168,7 @@ func TestKubernetesInjected(t *testing.T) {
 // TestKubernetesAutoscaled: an autoscaler on a daemon is told, and nothing is changed as long as it is there.
 func TestKubernetesAutoscaled(t *testing.T) {
 	on := newKubernetes(t)
+	on = on.as(t, k8s.Role(on.api.Namespace))
 	p := newProject(t, on)
 	p.manifest(oneRunning)
 	p.up(0)

@@ -252,7 +252,7 @@ func TestKubernetesRights(t *testing.T) {
 	p.alien("daemon", "up").exits(1).says("create", "deployments", "kind: Role", "leases")
 	bind("change", []any{
 		object{"apiGroups": []string{"apps"}, "resources": []string{"deployments"}, "verbs": []string{"create", "patch", "delete"}},
-		object{"apiGroups": []string{""}, "resources": []string{"secrets", "serviceaccounts"}, "verbs": []string{"list", "create", "patch", "delete"}},
+		object{"apiGroups": []string{""}, "resources": []string{"secrets", "serviceaccounts"}, "verbs": []string{"get", "list", "create", "patch", "delete"}},
 		object{"apiGroups": []string{""}, "resources": []string{"pods"}, "verbs": []string{"delete"}},
 		object{"apiGroups": []string{""}, "resources": []string{"pods/log"}, "verbs": []string{"get"}},
 		object{"apiGroups": []string{"coordination.k8s.io"}, "resources": []string{"leases"}, "verbs": []string{"get", "watch", "create", "update", "delete"}},

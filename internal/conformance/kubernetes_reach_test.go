@@ -125,3 +125,62 @@ func TestKubernetesSilence(t *testing.T) {
 		}
 	}
 }
+
+// TestKubernetesSilenceLater: the same in the middle of any other change, and while a daemon is waited for. Reads are given
+// 20 s, writes a minute, and the lock half a minute.
+func TestKubernetesSilenceLater(t *testing.T) {
+	deployment := func(method string) func(testbed.ClusterCall) bool {
+		return func(c testbed.ClusterCall) bool {
+			return c.Method == method && strings.Contains(c.Path, "/deployments/")
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		command  []string
+		isMoment func(testbed.ClusterCall) bool
+		answered bool // the call at that moment still is
+	}{
+		{"waiting", []string{"up", "--timeout", "10m"}, deployment(http.MethodPatch), true},
+		{"restart", []string{"restart", "api"}, deployment(http.MethodPatch), false},
+		{"down", []string{"down"}, deployment(http.MethodDelete), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			on := behindCluster(t)
+			p := newProject(t, on)
+			t.Cleanup(on.proxy.Heal)
+			ready := filepath.Join(p.dir, "ready")
+			if err := os.WriteFile(ready, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p.manifest(checkedByFile)
+			p.up(0)
+			if err := os.Remove(ready); err != nil {
+				t.Fatal(err)
+			}
+			p.manifest(strings.Replace(checkedByFile, "runtime:", "environment: { LEVEL: \"2\" }\n    runtime:", 1))
+			silence := func(_ int, call testbed.ClusterCall) {
+				if c.isMoment(call) && !call.DryRun {
+					on.proxy.Fail(testbed.ClusterFault{Delay: time.Hour})
+					on.proxy.CutWatches()
+				}
+			}
+			if c.answered {
+				on.proxy.After(silence)
+			} else {
+				on.proxy.Before(silence)
+			}
+			began := time.Now()
+			p.alien(append([]string{"daemon"}, c.command...)...).exits(1).says(string(deploy.EngineUnreachable))
+			if took := time.Since(began); took > 3*time.Minute {
+				t.Errorf("it gave up after %s", took)
+			}
+			on.proxy.Reset()
+			if err := os.WriteFile(ready, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p.up(0, "--lock-timeout", "2m")
+			p.only("api")
+		})
+	}
+}

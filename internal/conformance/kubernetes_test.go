@@ -52,6 +52,14 @@ func newKubernetes(t *testing.T, labels ...string) kubernetes {
 // as has commands run as a user who may do nothing but what a Role allows.
 func (k kubernetes) as(t *testing.T, role string) kubernetes {
 	t.Helper()
+	k.grant(t, role, object{"kind": "User", "name": testbed.RestrictedUser, "apiGroup": "rbac.authorization.k8s.io"})
+	k.user = k.cluster.Restricted
+	return k
+}
+
+// grant makes a Role, given as YAML, and binds it to somebody.
+func (k kubernetes) grant(t *testing.T, role string, subject object) {
+	t.Helper()
 	const group = "rbac.authorization.k8s.io"
 	roles := kube.Kind{Group: group, Version: "v1", Resource: "roles", Name: "Role"}
 	bindings := kube.Kind{Group: group, Version: "v1", Resource: "rolebindings", Name: "RoleBinding"}
@@ -63,13 +71,11 @@ func (k kubernetes) as(t *testing.T, role string) kubernetes {
 	if err == nil {
 		err = k.api.Create(t.Context(), bindings, "test", object{"apiVersion": bindings.APIVersion(), "kind": bindings.Name,
 			"metadata": object{"name": "alien"}, "roleRef": object{"apiGroup": group, "kind": "Role", "name": "alien"},
-			"subjects": []any{object{"kind": "User", "name": testbed.RestrictedUser, "apiGroup": group}}}, nil)
+			"subjects": []any{subject}}, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.user = k.cluster.Restricted
-	return k
 }
 
 // connect gives the tests' own client.

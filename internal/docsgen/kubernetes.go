@@ -14,8 +14,9 @@ conformance tests have.
 ` + "```yaml\n" + k8s.Role("NAMESPACE") + "```" + `
 
 Before it changes anything, a command asks the cluster whether it may do all that it needs; what is missing is listed as a
-Role like this one. To list and watch events is not needed, only useful: without them a verdict does not have the output of
-a health check that failed, nor why a volume could not be mounted.
+Role like this one. The last rules are not needed, only useful. Without events a verdict does not have the output of a health
+check that failed, nor why a volume could not be mounted, and a start is known later. Without autoscalers nobody is told of
+one that would run a daemon twice.
 
 Beyond this Role go
 

@@ -57,9 +57,10 @@ func rights(command string) []right {
 	return out
 }
 
-// extras are rights that commands do without, and say more with: the events of failed checks and mounts.
+// extras are rights that commands do without, and know more with: the events of starts, failed checks and mounts, and
+// whether an autoscaler is set on a daemon.
 func extras() []right {
-	return []right{{kube.Events, "", "list"}, {kube.Events, "", "watch"}}
+	return []right{{kube.Events, "", "list"}, {kube.Events, "", "watch"}, {kube.Autoscalers, "", "list"}}
 }
 
 // Role is the Role, as YAML to apply, with all that commands need in a namespace, and nothing else.

@@ -71,13 +71,14 @@ func (p *platform) forget(ctx context.Context, l *live) error {
 	}, false, l)
 }
 
-// roll has the cluster replace a daemon's pod by another one of the same template.
-func (p *platform) roll(ctx context.Context, name string) error {
+// roll has the cluster replace a daemon's pod by another one of the same template. It gives the Deployment's generation.
+func (p *platform) roll(ctx context.Context, name string) (int64, error) {
 	var after live
-	return p.problem(p.client.Apply(ctx, kube.Deployments, name, object{
+	err := p.problem(p.client.Apply(ctx, kube.Deployments, name, object{
 		"apiVersion": kube.Deployments.APIVersion(), "kind": kube.Deployments.Name, "metadata": object{"name": name},
 		"spec": object{"template": object{"metadata": object{"annotations": object{noteRestart: time.Now().UTC().Format(time.RFC3339Nano)}}}},
 	}, kube.ApplyOptions{Manager: restartManager, Force: true}, &after))
+	return after.Generation, err
 }
 
 // conflict is a field that somebody else manages.

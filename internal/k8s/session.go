@@ -143,7 +143,7 @@ func (s *session) Start(ctx context.Context, daemon string, keep bool, report fu
 		s.mu.Unlock()
 	}
 	if before != nil && reflect.DeepEqual(before.template(), after.template()) {
-		if err := s.roll(ctx, nameOf(r.deployment)); err != nil {
+		if after.Generation, err = s.roll(ctx, nameOf(r.deployment)); err != nil {
 			return err
 		}
 	}
@@ -231,6 +231,9 @@ func (s *session) Undo(ctx context.Context, daemon string) error {
 	}
 	s.leave()
 	after, err := s.apply(ctx, l, previous, false)
+	if err == nil && reflect.DeepEqual(l.template(), after.template()) { // it was only recreated: its pod has to go all the same
+		after.Generation, err = s.roll(ctx, l.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -269,7 +272,7 @@ func (s *session) Restart(ctx context.Context, daemon string, report func(deploy
 	}
 	report(deploy.Progress{Phase: deploy.Stopping})
 	old := s.podsOf(daemon)
-	if err := s.roll(ctx, l.Name); err != nil {
+	if _, err := s.roll(ctx, l.Name); err != nil {
 		return err
 	}
 	if l.Spec.Replicas != nil && *l.Spec.Replicas == 0 {

@@ -192,21 +192,20 @@ type request struct {
 	quiet           bool // a log, which may have nothing to say for a long time
 }
 
-// call makes a call whose answer is one JSON document, and tries again where the server asks for that.
+// call makes a call whose answer is one JSON document, and tries again where the server asks for that or its answer breaks
+// off.
 func (c *Client) call(ctx context.Context, r request, into any) error {
-	resp, err := c.send(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if into == nil {
-		_, err = io.Copy(io.Discard, resp.Body)
-		return err
-	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("cannot read the cluster's answer: %w", err)
-	}
-	return nil
+	return c.persist(ctx, r, func(resp *http.Response) error {
+		defer func() { _ = resp.Body.Close() }()
+		if into == nil {
+			_, err := io.Copy(io.Discard, resp.Body)
+			return err
+		}
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil { // which reads all of it first
+			return fmt.Errorf("cannot read the cluster's answer: %w", err)
+		}
+		return nil
+	})
 }
 
 // once makes a call once; an answer that is a refusal is an error.

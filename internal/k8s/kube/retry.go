@@ -21,14 +21,21 @@ const (
 	patience    = 30 * time.Second
 )
 
-// send makes a call, and makes it again while the server is away for a moment or asks for patience. A cluster that has
-// not been reached yet is not waited for: its address may be wrong.
+// send makes a call whose answer is read by the caller, as it comes.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	var got *http.Response
+	err := c.persist(ctx, r, func(resp *http.Response) error { got = resp; return nil })
+	return got, err
+}
+
+// persist makes a call and has its answer read, and does so again while the server is away for a moment or asks for
+// patience. A cluster that has not been reached yet is not waited for: its address may be wrong.
+func (c *Client) persist(ctx context.Context, r request, read func(*http.Response) error) error {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return nil, fmt.Errorf("cannot write a request to %s: %w", r.path, err)
+			return fmt.Errorf("cannot write a request to %s: %w", r.path, err)
 		}
 	}
 	until := time.Now().Add(patience)
@@ -36,17 +43,20 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		resp, err := c.once(ctx, r, body)
 		if err == nil {
 			c.reached.Store(true)
-			return resp, nil
+			err = read(resp)
+		}
+		if err == nil {
+			return nil
 		}
 		var status apierrors.APIStatus
 		if errors.As(err, &status) {
 			c.reached.Store(true)
 		}
 		if !c.again(err) || errors.Is(err, errSilent) || ctx.Err() != nil || time.Now().After(until) {
-			return nil, err
+			return err
 		}
 		if werr := wait(ctx, max(pause, asked(err))); werr != nil {
-			return nil, err
+			return err
 		}
 	}
 }
