@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +139,27 @@ func refusingWebhook(t *testing.T, on kubernetes) {
 		"namespaceSelector": object{"matchLabels": object{"kubernetes.io/metadata.name": name}},
 		"rules":             []any{object{"apiGroups": []string{""}, "apiVersions": []string{"v1"}, "operations": []string{"CREATE"}, "resources": []string{"pods"}}},
 	}}})
+}
+
+// TestKubernetesRecreationFails: what is recreated without a change is put back by another recreation, and judged like
+// anything that is put back.
+func TestKubernetesRecreationFails(t *testing.T) {
+	t.Parallel()
+	on := behindCluster(t)
+	p := newProject(t, on)
+	ready := filepath.Join(p.dir, "ready")
+	if err := os.WriteFile(ready, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.manifest(strings.Replace(checkedByFile, "startPeriodSeconds: 300", "intervalSeconds: 1, failureThreshold: 1", 1))
+	p.up(0)
+	on.proxy.Before(func(_ int, c testbed.ClusterCall) {
+		if c.Mutates() && c.Method == http.MethodPatch {
+			_ = os.Remove(ready)
+		}
+	})
+	got := outcome(t, p.up(4, "--force-recreate"), "api")
+	if v := got.Verdict; v == nil || v.Reason != deploy.UnhealthyNow || !strings.Contains(v.Message, "the previous instance is not ready again: it runs, but its health check fails") {
+		t.Errorf("%s: %+v", got.Outcome, got.Verdict)
+	}
 }
