@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/testbed"
+	"github.com/alienplatform/alien-go/test/bench/floor"
 	"github.com/alienplatform/alien-go/test/bench/measure"
 )
 
@@ -47,7 +48,7 @@ func run(ctx context.Context, o *measure.Options, composePath string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := bench{api: api, peers: []peer{alien{measure.Program{Path: o.Alien}, dir, image}, floor{api, image}}}
+	b := bench{api: api, peers: []peer{alien{measure.Program{Path: o.Alien}, dir, image}, bare{floor.Engine{API: api, Image: image}}}}
 	if composePath != "" {
 		b.peers = append(b.peers, compose{measure.Program{Path: composePath}, dir, image})
 	}

@@ -6,13 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/client"
-	"golang.org/x/sync/errgroup"
-
+	"github.com/alienplatform/alien-go/test/bench/floor"
 	"github.com/alienplatform/alien-go/test/bench/measure"
 )
 
@@ -84,95 +79,14 @@ func write(file, head, image, step string, n int) error {
 	return os.WriteFile(file, []byte(text.String()), 0o600)
 }
 
-// parallel is how many calls the floor makes at once: more do not help an engine.
-const parallel = 4
+// bare is the bare API.
+type bare struct{ floor.Engine }
 
-const (
-	floorProject = "dev.alien.bench.project"
-	floorDaemon  = "dev.alien.bench.daemon"
-)
+func (bare) name() string                { return "floor" }
+func (bare) label() string               { return floor.Daemon }
+func (bare) scope(project string) string { return floor.Scope(project) }
+func (b bare) gone(project string)       { b.Gone(project) }
 
-// floor is the bare API.
-type floor struct {
-	api   *client.Client
-	image string
-}
-
-func (floor) name() string                { return "floor" }
-func (floor) label() string               { return floorDaemon }
-func (floor) scope(project string) string { return floorProject + "=" + project }
-
-func (f floor) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
-	work, ok := map[string]func(ctx context.Context, name string) error{
-		up:     func(ctx context.Context, name string) error { return f.start(ctx, project, name, name) },
-		update: func(ctx context.Context, name string) error { return f.replace(ctx, project, name) },
-		down:   func(ctx context.Context, name string) error { return f.stop(ctx, project+"-"+name+"-new") },
-		status: nil,
-	}[step]
-	if !ok {
-		return measure.Usage{}, nil
-	}
-	begin := time.Now()
-	if work == nil {
-		_, err := f.list(ctx, project)
-		return measure.Usage{Took: time.Since(begin)}, err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i := range n {
-		g.Go(func() error { return work(ctx, fmt.Sprintf("d%02d", i)) })
-	}
-	err := g.Wait()
-	return measure.Usage{Took: time.Since(begin)}, err
-}
-
-func (f floor) create(ctx context.Context, project, daemon, name string) (string, error) {
-	c, err := f.api.ContainerCreate(ctx, &container.Config{
-		Image: f.image, Entrypoint: []string{"/daemon", "run"},
-		Labels: map[string]string{floorProject: project, floorDaemon: daemon},
-	}, &container.HostConfig{RestartPolicy: container.RestartPolicy{Name: "unless-stopped"}}, nil, nil, project+"-"+name)
-	return c.ID, err
-}
-
-func (f floor) start(ctx context.Context, project, daemon, name string) error {
-	id, err := f.create(ctx, project, daemon, name)
-	if err != nil {
-		return err
-	}
-	return f.api.ContainerStart(ctx, id, container.StartOptions{})
-}
-
-// replace has the new container made before the old one stops.
-func (f floor) replace(ctx context.Context, project, daemon string) error {
-	id, err := f.create(ctx, project, daemon, daemon+"-new")
-	if err != nil {
-		return err
-	}
-	if err := f.api.ContainerStop(ctx, project+"-"+daemon, container.StopOptions{}); err != nil {
-		return err
-	}
-	if err := f.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return err
-	}
-	return f.api.ContainerRemove(ctx, project+"-"+daemon, container.RemoveOptions{})
-}
-
-func (f floor) stop(ctx context.Context, name string) error {
-	if err := f.api.ContainerStop(ctx, name, container.StopOptions{}); err != nil {
-		return err
-	}
-	return f.api.ContainerRemove(ctx, name, container.RemoveOptions{})
-}
-
-func (f floor) list(ctx context.Context, project string) ([]container.Summary, error) {
-	return f.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", f.scope(project)))})
-}
-
-func (f floor) gone(project string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	left, _ := f.list(ctx, project)
-	for _, c := range left {
-		_ = f.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true})
-	}
+func (b bare) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
+	return b.Do(ctx, step, project, n)
 }

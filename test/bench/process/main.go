@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/testbed"
+	"github.com/alienplatform/alien-go/test/bench/floor"
 	"github.com/alienplatform/alien-go/test/bench/measure"
 )
 
@@ -82,7 +83,6 @@ func (b *bench) peersOf(ctx context.Context, o *measure.Options, composePath str
 	if err != nil {
 		return err
 	}
-	defer api.Close()
 	image, err := testbed.LoadImage(ctx, api, testbed.Plain)
 	if err != nil {
 		return err
@@ -92,7 +92,8 @@ func (b *bench) peersOf(ctx context.Context, o *measure.Options, composePath str
 		return err
 	}
 	b.versions = []string{fmt.Sprintf("Docker %s, storage driver %s, cgroup v%s", info.ServerVersion, info.Driver, info.CgroupVersion)}
-	b.peers = append(b.peers, alien{Program: measure.Program{Path: path, Env: home}, dir: b.dir, runtime: docker, image: image})
+	b.peers = append(b.peers, alien{Program: measure.Program{Path: path, Env: home}, dir: b.dir, runtime: docker, image: image},
+		bare{floor.Engine{API: api, Image: image}})
 	if composePath == "" {
 		return nil
 	}

@@ -7,14 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/alienplatform/alien-go/test/bench/floor"
 	"github.com/alienplatform/alien-go/test/bench/measure"
 )
 
-// The peers, and at once the names of alien's runtimes.
+// The peers; the first two are at once the names of alien's runtimes.
 const (
 	process     = "process"
 	docker      = "docker"
 	withCompose = "compose"
+	bareEngine  = "floor"
 )
 
 // peer is one way to run daemons.
@@ -68,6 +70,16 @@ func (c compose) do(ctx context.Context, step, project string, n int) (measure.U
 
 func (c compose) gone(project string) {
 	_, _ = c.Run(context.Background(), "-p", project, "down")
+}
+
+// bare is a Docker engine's bare API.
+type bare struct{ floor.Engine }
+
+func (bare) name() string          { return bareEngine }
+func (b bare) gone(project string) { b.Gone(project) }
+
+func (b bare) do(ctx context.Context, step, project string, n int) (measure.Usage, error) {
+	return b.Do(ctx, step, project, n)
 }
 
 // write writes the file of a project: n times the same daemon.

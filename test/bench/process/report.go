@@ -29,13 +29,14 @@ func (r report) page() measure.Page {
 	p := measure.Page{Name: "process", Title: "The process runtime: alien without Docker, alien on Docker and docker compose",
 		Intro: fmt.Sprintf(`
 Written by %[1]smake bench-process%[1]s, which measures alien on its embedded process runtime, alien on Docker and docker compose
-in turns, in one session: medians of %[2]d. Each daemon is one small static program without a health check, and none has a
-settle time, so that the times are those of the start alone. The image is there already. The process runtime begins without
-a supervisor: the time of an up contains its start. All times are in seconds.`, "`", r.rounds()),
+in turns, in one session: medians of %[2]d. The floor is a program that does nothing but call the Docker engine. Each daemon is
+one small static program without a health check, and none has a settle time, so that the times are those of the start alone.
+The image is there already. The process runtime begins without a supervisor: the time of an up contains its start. All times
+are in seconds.`, "`", r.rounds()),
 		Sections: []measure.Section{{Table: r.times()}, {
 			Title: "The supervisor",
-			Text: fmt.Sprintf("With %d daemons at which nothing happens it has %s resident, and in %s uses %s ms of processor time.",
-				r.daemons, measure.Bytes(r.Peak(process, r.daemons)), idleTime, measure.Milliseconds(r.took(process, r.daemons, idle))),
+			Text: fmt.Sprintf("With %d daemons at which nothing happens it has %s resident, and in %s uses %.1f ms of processor time.",
+				r.daemons, measure.Bytes(r.Peak(process, r.daemons)), idleTime, 1000*r.took(process, r.daemons, idle).Seconds()),
 		}},
 	}
 	if sizes := r.sizes(); r.daemons == kept && slices.Contains(sizes, 1) && slices.Contains(sizes, 50) && r.took(withCompose, 50, up) > 0 {
@@ -50,12 +51,12 @@ func (r report) rounds() int {
 }
 
 func (r report) times() measure.Table {
-	t := measure.Table{Head: []string{"daemons", "step", "process", "docker", "compose", "docker ÷ process", "compose ÷ process"}}
+	t := measure.Table{Head: []string{"daemons", "step", "process", "docker", "floor", "compose", "docker ÷ process", "floor ÷ process", "compose ÷ process"}}
 	for _, n := range r.sizes() {
 		for _, s := range steps {
-			ours, engine, theirs := r.took(process, n, s), r.took(docker, n, s), r.took(withCompose, n, s)
-			t.Rows = append(t.Rows, []string{strconv.Itoa(n), s, measure.Seconds(ours), measure.Seconds(engine), measure.Seconds(theirs),
-				measure.Ratio(engine, ours), measure.Ratio(theirs, ours)})
+			ours, engine, least, theirs := r.took(process, n, s), r.took(docker, n, s), r.took(bareEngine, n, s), r.took(withCompose, n, s)
+			t.Rows = append(t.Rows, []string{strconv.Itoa(n), s, measure.Seconds(ours), measure.Seconds(engine), measure.Seconds(least), measure.Seconds(theirs),
+				measure.Ratio(engine, ours), measure.Ratio(least, ours), measure.Ratio(theirs, ours)})
 		}
 	}
 	return t
