@@ -110,6 +110,9 @@ func (h home) load() (Spec, state, error) {
 	if err == nil && (d.Version != protocol || d.Spec == nil) {
 		err = fmt.Errorf("%s has version %d, and this program knows %d", h.path(specName), d.Version, protocol)
 	}
+	if id := filepath.Base(string(h)); err == nil && d.Spec.ID != id {
+		err = fmt.Errorf("%s is of the instance %s, and not of %s", h.path(specName), d.Spec.ID, id)
+	}
 	if err != nil {
 		var of daemonKey
 		_ = readFile(h.path(whoseName), &of) // then nobody knows whose it is
