@@ -10,9 +10,9 @@ import (
 	"github.com/alienplatform/alien-go/internal/commands/wire"
 )
 
-// stopGrace is how long a poll in flight may still bring commands once the receiver is to stop. A manager may hold it for
-// much longer, because it has none.
-const stopGrace = 2 * time.Second
+// stopGrace is how long a poll may take once the receiver is to stop, from when it began. A manager that has not answered by
+// then holds it, because it has no commands; and it gives none to a connection that is closed.
+const stopGrace = time.Second
 
 // loop is one Run under way.
 type loop struct {
@@ -66,10 +66,11 @@ func (l *loop) once(ctx context.Context) (time.Duration, error) {
 	return pause, nil
 }
 
-// lingering is a context that ends a little after ctx.
+// lingering is a context that ends with ctx, but not within stopGrace from now.
 func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	began := time.Now()
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace-time.Since(began), cancel) })
 	return out, func() { stop(); cancel() }
 }
 

@@ -43,11 +43,14 @@ func (m *Manager) leaseCommands(w http.ResponseWriter, r *http.Request, who call
 	if err != nil {
 		return err
 	}
-	if r.Context().Err() != nil { // nobody is there to run them
-		m.giveBack(context.WithoutCancel(r.Context()), leased)
-		return r.Context().Err()
+	err = r.Context().Err() // nobody is there to run them
+	if err == nil {
+		err = m.answerLeases(w, r, leased)
 	}
-	return m.answerLeases(w, r, leased)
+	if err != nil {
+		m.giveBack(context.WithoutCancel(r.Context()), leased)
+	}
+	return err
 }
 
 func (m *Manager) polled(request wire.LeaseRequest) {
@@ -107,20 +110,23 @@ func leased(lease string) (string, bool) {
 	return "cmd_" + command, ok && ok2
 }
 
+// answerLeases writes to the connection before it returns; after an error nobody has got the leases.
 func (m *Manager) answerLeases(w http.ResponseWriter, r *http.Request, leased []store.Command) error {
 	response := wire.LeaseResponse{Leases: []wire.Lease{}}
 	now := m.Now()
 	for _, c := range leased {
 		e, err := m.envelope(r, c, now)
 		if err != nil {
-			m.giveBack(context.WithoutCancel(r.Context()), leased)
 			return err
 		}
 		response.Leases = append(response.Leases, wire.Lease{
 			LeaseID: c.Holder, LeaseExpiresAt: wire.At(c.Until), CommandID: c.ID, Attempt: c.Attempt, Envelope: e,
 		})
 	}
-	return answer(w, http.StatusOK, response)
+	if err := answer(w, http.StatusOK, response); err != nil || len(leased) == 0 {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
 }
 
 // envelope is what a receiver gets. URLs of this manager are relative to the lease endpoint, so that they work however the

@@ -72,6 +72,7 @@ type Manager struct {
 	polls    polls
 	rates    rates
 	metrics  *metrics
+	timeouts timeouts
 	draining chan struct{} // closed when no request is held any more
 	drain    sync.Once
 }
@@ -93,7 +94,7 @@ func New(o Options) (*Manager, error) {
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	o.Limits = o.Limits.orDefault()
-	m := &Manager{Options: o, signer: signer{o.SigningKey}, draining: make(chan struct{}), metrics: newMetrics()}
+	m := &Manager{Options: o, signer: signer{o.SigningKey}, draining: make(chan struct{}), metrics: newMetrics(), timeouts: usual}
 	m.clock = clock{now: o.Now, elapsed: o.Elapsed}
 	m.alarm = alarm{now: o.Now, poked: make(chan struct{}, 1)}
 	m.rates.perSecond = o.Limits.Rate

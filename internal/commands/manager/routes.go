@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -66,8 +67,8 @@ func (m *Manager) serve(r route) http.HandlerFunc {
 	observe := m.metrics.route(r.method + " " + r.path)
 	return func(w http.ResponseWriter, req *http.Request) {
 		began := time.Now()
-		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
-		defer func() { observe(recorded.status, time.Since(began)) }()
+		recorded := &recorder{ResponseWriter: w}
+		defer func() { observe(cmp.Or(recorded.status, http.StatusOK), time.Since(began)) }()
 		var who caller
 		var err error
 		if !r.open {
@@ -76,14 +77,14 @@ func (m *Manager) serve(r route) http.HandlerFunc {
 		if err == nil {
 			err = r.handle(recorded, req, who)
 		}
-		if err != nil {
+		if err != nil && recorded.status == 0 { // else it was answered, and the answer did not arrive
 			m.answerError(recorded, req, err)
 		}
 		m.Log.Debug("request", "method", req.Method, "route", r.path, "status", recorded.status, "token", who.token.ID, "took", time.Since(began))
 	}
 }
 
-// recorder remembers the status.
+// recorder remembers the status, 0 where none was written.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -3,6 +3,8 @@ package manager_test
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,11 @@ func TestScopes(t *testing.T) {
 	forOperator := command
 	forOperator.TargetResourceID = ptr(wire.Operator)
 	minting := api.MintToken{Kind: api.Sender, DeploymentID: "d"}
+	routes, missing := http.NewServeMux(), map[string]bool{} // every endpoint that takes a token has to be tried
+	for _, route := range h.manager.Routes(true) {
+		routes.Handle(route, http.NotFoundHandler())
+		missing[route] = true
+	}
 	for _, c := range []struct {
 		method, path string
 		body         any
@@ -61,6 +68,8 @@ func TestScopes(t *testing.T) {
 		{"POST", "/v1/tokens/{token}/rotate", nil, "0xxxxx"},
 		{"DELETE", "/v1/tokens/{token}", nil, "4xxxxx"},
 	} {
+		_, pattern := routes.Handler(httptest.NewRequest(c.method, c.path, nil))
+		delete(missing, pattern)
 		for i, want := range c.want {
 			path := h.prepared(c.path)
 			r := h.call(c.method, path, tokens[i], c.body)
@@ -75,6 +84,9 @@ func TestScopes(t *testing.T) {
 			h.call(c.method, path, token, c.body).fails(401, wire.Unauthorized)
 		}
 		h.call(c.method, path, "", c.body, "Authorization", "bearer "+h.admin).fails(401, wire.Unauthorized)
+	}
+	for route := range missing {
+		t.Errorf("%s is tried with no token", route)
 	}
 	if log := h.log.String(); strings.Contains(log, "ax_") || strings.Contains(log, "response_token") || strings.Contains(log, "inlineBase64") {
 		t.Errorf("the log holds what it must not:\n%s", log)

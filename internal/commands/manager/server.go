@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// Time-outs of a connection. Held requests and large bodies have longer ones of their own.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute // above the receivers' longest interval
-)
+// timeouts are those of a connection. Held requests and large bodies have longer ones of their own.
+type timeouts struct{ header, read, write, idle time.Duration }
+
+const writeTimeout = 30 * time.Second
+
+// The idle one is above the receivers' longest interval.
+var usual = timeouts{header: 10 * time.Second, read: 30 * time.Second, write: writeTimeout, idle: 2 * time.Minute}
 
 // Serve serves on listeners until the context ends, then answers what is held, lets requests finish for at most grace, and
 // returns. tls may be nil.
 func (m *Manager) Serve(ctx context.Context, listeners []net.Listener, config *tls.Config, grace time.Duration) error {
 	server := &http.Server{
 		Handler: m.Handler(), TLSConfig: config, MaxHeaderBytes: m.Limits.Header,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: m.timeouts.header, ReadTimeout: m.timeouts.read, WriteTimeout: m.timeouts.write, IdleTimeout: m.timeouts.idle,
 		ErrorLog: slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug), // what clients do wrong, chiefly
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
