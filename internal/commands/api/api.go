@@ -63,7 +63,7 @@ type Deployment struct {
 type Daemon struct {
 	ID           string          `json:"id"`
 	ResourceType wire.TargetType `json:"resourceType"`
-	LastPolledAt wire.Time       `json:"lastPolledAt,omitzero"` // absent where it has not polled since the manager started
+	LastPolledAt wire.Time       `json:"lastPolledAt,omitzero"` // absent where it never has
 	Pending      int64           `json:"pending"`               // commands that wait for it, uploads included
 	InFlight     int64           `json:"inFlight"`              // commands that it has
 }

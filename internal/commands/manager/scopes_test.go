@@ -1,6 +1,7 @@
 package manager_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -199,4 +200,25 @@ func TestDeployments(t *testing.T) {
 	}
 	h.call("DELETE", "/v1/deployments/d", h.admin, nil).is(204)
 	h.call("GET", "/v1/deployments/d", h.admin, nil).fails(404, wire.DeploymentNotFound)
+}
+
+// TestPollsSurvive: a manager knows when daemons asked the one before it for commands, without a write for every request.
+func TestPollsSurvive(t *testing.T) {
+	var options manager.Options
+	h := start(t, func(o *manager.Options) { options = *o })
+	h.lease(target("a"), 0)
+	before := read[api.Deployment](h.call("GET", "/v1/deployments/d", h.admin, nil).is(200))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	h.manager.Run(ctx) // its end writes
+	next, err := manager.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(next.Handler())
+	defer server.Close()
+	after := read[api.Deployment](h.call("GET", server.URL+"/v1/deployments/d", h.admin, nil).is(200))
+	if last := after.Daemons[0].LastPolledAt; last.IsZero() || !last.Equal(before.Daemons[0].LastPolledAt.Time) || !after.Daemons[1].LastPolledAt.IsZero() {
+		t.Errorf("before %+v, after %+v", before.Daemons, after.Daemons)
+	}
 }

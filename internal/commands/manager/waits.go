@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // hub is who waits for what. A waiter joins before it looks, so that nothing happens unseen in between.
@@ -106,45 +104,4 @@ func (m *Manager) until(hold context.Context, key string, one bool, look func() 
 		m.waits.leave(w, one)
 		return nil
 	}
-}
-
-// polls counts the requests that are held, and remembers when targets last asked for commands.
-type polls struct {
-	held atomic.Int64
-	mu   sync.Mutex
-	last map[string]map[string]time.Time // deployment, target
-}
-
-func (p *polls) enter(max int64) bool {
-	if p.held.Add(1) > max {
-		p.held.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (p *polls) leave() { p.held.Add(-1) }
-
-func (p *polls) polled(deployment, target string, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.last == nil {
-		p.last = map[string]map[string]time.Time{}
-	}
-	if p.last[deployment] == nil {
-		p.last[deployment] = map[string]time.Time{}
-	}
-	p.last[deployment][target] = now
-}
-
-func (p *polls) of(deployment, target string) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.last[deployment][target]
-}
-
-func (p *polls) forget(deployment string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.last, deployment)
 }

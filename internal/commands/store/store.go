@@ -47,6 +47,12 @@ type Token struct {
 	OldUntil time.Time // when that stops working
 }
 
+// Poll is when the daemon of a deployment last asked for commands.
+type Poll struct {
+	Deployment, Target string
+	At                 time.Time
+}
+
 // Count is how many commands of a target are not over.
 type Count struct{ Pending, InFlight int64 }
 
@@ -90,7 +96,7 @@ type Registry interface {
 	PutDeployment(ctx context.Context, d Deployment) (Deployment, error)
 	Deployment(ctx context.Context, id string) (Deployment, error)
 	Deployments(ctx context.Context) ([]Deployment, error) // by id
-	// DeleteDeployment removes one with its tokens and commands, and gives the ids of commands that may have blobs.
+	// DeleteDeployment removes one with its tokens, polls and commands, and gives the ids of commands that may have blobs.
 	DeleteDeployment(ctx context.Context, id string) ([]string, error)
 
 	PutToken(ctx context.Context, t Token) error // adds or replaces
@@ -99,6 +105,10 @@ type Registry interface {
 	TokenOf(ctx context.Context, hash string) (Token, error)
 	Tokens(ctx context.Context, deployment string) ([]Token, error) // the oldest first; "" for all
 	DeleteToken(ctx context.Context, id string) error
+
+	// PutPolls replaces what is known of the daemons that are named; deployments that are not registered are left out.
+	PutPolls(ctx context.Context, polls []Poll) error
+	Polls(ctx context.Context) ([]Poll, error)
 }
 
 // Blobs keeps large bodies.

@@ -161,3 +161,15 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReadError: whatever a server answers with, there is an error to show, with the status that it had.
+func FuzzReadError(f *testing.F) {
+	for _, body := range []string{"", "<html>", "null", "[]", `{"code":1}`, `{"code":"X","message":"m","context":{"a":[1]},"source":{"code":"Y"}}`, `{"code":"X","httpStatusCode":200}`} {
+		f.Add(500, []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if e := wire.ReadError(status, body); e == nil || e.Code == "" || e.HTTPStatusCode != status {
+			t.Fatalf("%q: %+v", body, e)
+		}
+	})
+}

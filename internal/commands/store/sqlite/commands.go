@@ -41,6 +41,8 @@ const (
 	deleteDeployment = "DELETE FROM deployments WHERE id = ?"
 	putToken         = "INSERT OR REPLACE INTO tokens (id, json) VALUES (?, ?)"
 	deleteToken      = "DELETE FROM tokens WHERE id = ?"
+	putPoll          = "INSERT OR REPLACE INTO polls (deployment, target, at) SELECT id, ?2, ?3 FROM deployments WHERE id = ?1"
+	deletePolls      = "DELETE FROM polls WHERE deployment = ?"
 	withBlobs        = "SELECT id FROM commands WHERE deployment = ? AND blobs"
 	removeBodiesOf   = "DELETE FROM bodies WHERE id IN (SELECT id FROM commands WHERE deployment = ?)"
 	removeOf         = "DELETE FROM commands WHERE deployment = ?"

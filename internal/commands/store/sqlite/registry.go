@@ -138,7 +138,7 @@ func (s *Store) DeleteDeployment(ctx context.Context, id string) (blobs []string
 		if err != nil {
 			return err
 		}
-		for _, query := range []string{removeBodiesOf, removeOf, removeKeysOf, deleteDeployment} {
+		for _, query := range []string{removeBodiesOf, removeOf, removeKeysOf, deletePolls, deleteDeployment} {
 			if err := t.exec(query, id); err != nil {
 				return err
 			}
@@ -209,4 +209,28 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 		s.afterwards(t, func() { s.forget(id) })
 		return t.exec(deleteToken, id)
 	})
+}
+
+// PutPolls implements store.Store.
+func (s *Store) PutPolls(ctx context.Context, polls []store.Poll) error {
+	return s.write(ctx, func(t *tx) error {
+		for _, p := range polls {
+			if err := t.exec(putPoll, p.Deployment, p.Target, millis(p.At)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Polls implements store.Store.
+func (s *Store) Polls(ctx context.Context) (polls []store.Poll, err error) {
+	poll := func(r *row) (store.Poll, error) {
+		return store.Poll{Deployment: r.text(), Target: r.text(), At: fromMillis(r.int())}, nil
+	}
+	err = s.read(ctx, func(c conn) error {
+		polls, err = all(c, poll, "SELECT deployment, target, at FROM polls")
+		return err
+	})
+	return polls, err
 }

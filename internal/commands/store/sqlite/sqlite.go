@@ -19,7 +19,11 @@ import (
 //go:embed schema.sql
 var schema string
 
-const schemaVersion = 1
+//go:embed polls.sql
+var polls string
+
+// formats are the steps from an empty file to the format of this version; a file says how many of them it has behind it.
+var formats = []string{schema, polls}
 
 // ErrInUse says that another process has the file.
 var ErrInUse = errors.New("another manager uses this state directory")
@@ -106,19 +110,21 @@ func (s *Store) read(ctx context.Context, f func(conn) error) error {
 	}
 }
 
-// migrate makes the tables of a new file, and refuses one that a later version has made.
+// migrate brings a file to the format of this version, and refuses one that a later version has made.
 func (s *Store) migrate(path string) error {
-	version, err := one(s.writer, number, "PRAGMA user_version")
+	has, err := one(s.writer, number, "PRAGMA user_version")
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", path, err)
 	}
-	switch version {
-	case schemaVersion:
-		return nil
-	case 0:
-		return s.writer.script(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", schema, schemaVersion))
+	if has > int64(len(formats)) {
+		return fmt.Errorf("%s has format %d; this version of alien knows format %d", path, has, len(formats))
 	}
-	return fmt.Errorf("%s has format %d; this version of alien knows format %d", path, version, schemaVersion)
+	for i, step := range formats[has:] {
+		if err := s.writer.script(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", step, int(has)+i+1)); err != nil {
+			return fmt.Errorf("cannot bring %s to format %d: %w", path, int(has)+i+1, err)
+		}
+	}
+	return nil
 }
 
 // load reads what is held in memory.

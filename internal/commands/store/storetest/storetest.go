@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) func() store.Store) {
 		"list and counts":           list,
 		"registry":                  registry,
 		"deletion takes everything": deletion,
+		"polls":                     polls,
 	} {
 		t.Run(name, func(t *testing.T) {
 			reopen := open(t)
@@ -402,4 +403,24 @@ func deletion(t *testing.T, open func() store.Store) {
 	}
 	with(t, s) // registered again, nothing of before is there
 	add(t, s, c)
+}
+
+// polls are kept, the last one of each daemon, and go with their deployment.
+func polls(t *testing.T, reopen func() store.Store) {
+	s := with(t, reopen())
+	a, b := store.Poll{Deployment: "d", Target: "a", At: Start}, store.Poll{Deployment: "d", Target: "b", At: Start.Add(time.Second)}
+	must(t, s.PutPolls(t.Context(), []store.Poll{{Deployment: "d", Target: "a"}, b, {Deployment: "nowhere", Target: "a", At: Start}}))
+	must(t, s.PutPolls(t.Context(), []store.Poll{a}))
+	must(t, s.Close())
+	s = reopen()
+	t.Cleanup(func() { _ = s.Close() })
+	if got, err := s.Polls(t.Context()); err != nil || !slices.Equal(got, []store.Poll{a, b}) {
+		t.Errorf("polls %+v, %v", got, err)
+	}
+	if _, err := s.DeleteDeployment(t.Context(), "d"); err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Polls(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("of a deployment that is gone: %+v, %v", got, err)
+	}
 }
