@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // TestMain lets this test's own program be the keeper and the parts, which are started from /proc/self/exe.
@@ -57,6 +60,47 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Error("down removed what is not ours")
+	}
+}
+
+// TestTakenPort: a port that somebody else has taken since is replaced, in the kubeconfigs too; the others stay.
+func TestTakenPort(t *testing.T) {
+	l := layout{t.TempDir()}
+	if err := makeDirectories(l); err != nil {
+		t.Fatal(err)
+	}
+	load := func() settings {
+		t.Helper()
+		s, err := loadSettings(l)
+		if err == nil {
+			err = writeIdentities(l, s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := load()
+	if again := load(); again != before {
+		t.Errorf("nothing was taken: %+v, then %+v", before, again)
+	}
+	taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", before.APIPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	after := load()
+	if after.APIPort == before.APIPort {
+		t.Error("the port that is taken was kept")
+	}
+	for _, user := range []string{admin, limited} {
+		c, err := clientcmd.LoadFromFile(l.kubeconfig(user))
+		if err != nil || c.Clusters[contextName].Server != after.server() {
+			t.Errorf("the kubeconfig of %s leads elsewhere: %v", user, err)
+		}
+	}
+	if after.APIPort = before.APIPort; after != before {
+		t.Errorf("more than one port changed: %+v, then %+v", before, after)
 	}
 }
 

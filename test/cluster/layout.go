@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // layout says where things are below the state directory, and how that which cannot be below it is called.
@@ -60,36 +62,44 @@ func (l layout) bridge() string  { return "alien" + l.id() }
 func (l layout) network() string { return "alien-test-" + l.id() }
 func (l layout) cgroup() string  { return "alien-test-cluster-" + l.id() }
 
-// settings are chosen once per cluster and kept, so that a kubeconfig stays good when the cluster is started again.
+// settings are chosen once per cluster and kept where they can be, so that a kubeconfig stays good when the cluster is
+// started again.
 type settings struct {
 	APIPort, EtcdPort, PeerPort, RegistryPort, KubeletPort int
 	Subnet, Gateway, Services                              string
 }
 
-// loadSettings reads the cluster's settings, and makes them where there are none.
+// loadSettings reads the cluster's settings, and makes them where there are none. A port that somebody else listens on by
+// now is replaced.
 func loadSettings(l layout) (settings, error) {
 	var s settings
-	content, err := os.ReadFile(l.settings())
+	before, err := os.ReadFile(l.settings())
 	if err == nil {
-		return s, json.Unmarshal(content, &s)
+		err = json.Unmarshal(before, &s)
+	} else {
+		s.Subnet, s.Gateway, s.Services, err = freeSubnet(l.id())
 	}
-	if s.Subnet, s.Gateway, s.Services, err = freeSubnet(l.id()); err != nil {
-		return s, err
+	if err == nil {
+		err = freePorts(&s.APIPort, &s.EtcdPort, &s.PeerPort, &s.RegistryPort, &s.KubeletPort)
 	}
-	if err := freePorts(&s.APIPort, &s.EtcdPort, &s.PeerPort, &s.RegistryPort, &s.KubeletPort); err != nil {
-		return s, err
-	}
-	content, err = json.MarshalIndent(s, "", "  ")
 	if err != nil {
+		return s, err
+	}
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil || bytes.Equal(before, content) {
 		return s, err
 	}
 	return s, os.WriteFile(l.settings(), content, 0o600)
 }
 
-// freePorts gives ports that nothing listens on. All are held until the last is found, so that no two are the same.
+// freePorts replaces the ports that something listens on, and 0, by others. All are held until the last is found, so that no
+// two are the same.
 func freePorts(ports ...*int) error {
 	for _, port := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			listener, err = net.Listen("tcp", "127.0.0.1:0")
+		}
 		if err != nil {
 			return fmt.Errorf("cannot find a free port: %w", err)
 		}

@@ -41,7 +41,7 @@ func accounts() [][3]string {
 // writeIdentities writes keys, certificates, the token file and the kubeconfigs, once per cluster.
 func writeIdentities(l layout, s settings) error {
 	if _, err := os.Stat(l.kubeconfig(admin)); err == nil {
-		return nil
+		return readdress(l, s)
 	}
 	authority, err := newAuthority(l)
 	if err != nil {
@@ -81,7 +81,7 @@ func writeKubeconfigs(l layout, s settings, authority *x509.Certificate) error {
 		}
 		c := api.NewConfig()
 		c.Clusters[contextName] = &api.Cluster{
-			Server:                   fmt.Sprintf("https://127.0.0.1:%d", s.APIPort),
+			Server:                   s.server(),
 			CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}),
 		}
 		c.AuthInfos[a[0]] = &api.AuthInfo{Token: token}
@@ -93,6 +93,27 @@ func writeKubeconfigs(l layout, s settings, authority *x509.Certificate) error {
 	}
 	return nil
 }
+
+// readdress has the kubeconfigs that there are lead to where the API server is now.
+func readdress(l layout, s settings) error {
+	for _, a := range accounts() {
+		c, err := clientcmd.LoadFromFile(l.kubeconfig(a[0]))
+		if err != nil {
+			return err
+		}
+		cluster := c.Clusters[contextName]
+		if cluster == nil || cluster.Server == s.server() {
+			continue
+		}
+		cluster.Server = s.server()
+		if err := clientcmd.WriteToFile(*c, l.kubeconfig(a[0])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s settings) server() string { return fmt.Sprintf("https://127.0.0.1:%d", s.APIPort) }
 
 // authority signs the cluster's certificates.
 type authority struct {
