@@ -55,7 +55,14 @@ func TestKubernetesVerdicts(t *testing.T) {
 				image = c.image(t)
 			}
 			p.manifest("platforms: [kubernetes]\ndaemons:\n  api: { image: \"" + image + "\", command: [/daemon, run], " + c.daemon + " }\n")
+			known := on.firstSaid(t, c.says[0])
 			got := outcome(t, p.up(4), "api")
+			ended := time.Now()
+			select {
+			case at := <-known:
+				t.Logf("up ended %.2fs after the cluster knew", ended.Sub(at).Seconds())
+			default: // it never got as far as an object
+			}
 			if got.Verdict == nil || got.Verdict.Reason != c.reason || got.Verdict.Hint == "" {
 				t.Fatalf("%s %+v, want it failed with %s", got.Outcome, got.Verdict, c.reason)
 			}
@@ -72,6 +79,30 @@ func TestKubernetesVerdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstSaid gives the moment at which an object's status, or an event, first says a text, as the tests' own watches see it.
+func (k kubernetes) firstSaid(t *testing.T, text string) <-chan time.Time {
+	t.Helper()
+	first := make(chan time.Time, 1)
+	for _, kind := range []kube.Kind{kube.Deployments, kube.ReplicaSets, kube.Pods, kube.Events} {
+		go func() {
+			_ = k.api.Watch(t.Context(), kind, kube.Selector{}, "0", func(c kube.Change) error {
+				var o struct {
+					Message string          `json:"message"`
+					Status  json.RawMessage `json:"status"`
+				}
+				if json.Unmarshal(c.Object, &o) == nil && strings.Contains(o.Message+string(o.Status), text) {
+					select {
+					case first <- time.Now():
+					default:
+					}
+				}
+				return nil
+			})
+		}()
+	}
+	return first
 }
 
 // unschedulable is how long the scheduler is given to find a node.
