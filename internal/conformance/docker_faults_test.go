@@ -66,17 +66,14 @@ resources:
 `, "VALUE", level)
 }
 
-// moments is how many moments of an up on Docker are tried, spread evenly.
-const moments = 56
-
 // TestDockerKilledDuringCreate and its sibling kill up with SIGKILL just before and just after calls it makes to the
 // engine; the next up must end as an undisturbed one does.
 func TestDockerKilledDuringCreate(t *testing.T) {
-	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, moments, "", threeDaemons("1"))
+	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, *someMoments, "", threeDaemons("1"))
 }
 
 func TestDockerKilledDuringReplace(t *testing.T) {
-	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, moments, threeDaemons("1"), threeDaemons("2"))
+	killAtCalls(t, func(t *testing.T) killable { return behindProxy(t) }, *someMoments, threeDaemons("1"), threeDaemons("2"))
 }
 
 func (b behind) calls() int { return len(b.proxy.Calls()) }

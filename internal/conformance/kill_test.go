@@ -22,8 +22,11 @@ type killable interface {
 	settled(p *project)
 }
 
-// everyMoment tries all the moments at which an up can be killed, not only as many as a run of CI has time for.
-var everyMoment = flag.Bool("every-moment", false, "kill up before and after each of its calls to the platform")
+// How many of the moments are tried at which an up on this machine can be killed: as many as a run of CI has time for.
+var (
+	someMoments = flag.Int("moments", 56, "kill up at so `many` moments, spread evenly")
+	everyMoment = flag.Bool("every-moment", false, "kill up before and after each of its calls to the platform")
+)
 
 // killAtCalls sees how many calls an undisturbed up of second makes, after one of first (if any), and then kills another
 // such up at one moment after another, as many as are asked for, spread evenly.

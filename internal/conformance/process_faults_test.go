@@ -219,13 +219,13 @@ func eachSupervisorCall(t *testing.T, first, second string, who victim) {
 	base := newProcess(t)
 	calls := supervisorCalls(t, base, first, second)
 	every := 1
-	if n := 2 * calls; !*everyMoment && n > moments {
-		every = n / moments
+	if n := 2 * calls; !*everyMoment && n > *someMoments {
+		every = n / *someMoments
 	}
 	var killed atomic.Int32
 	t.Run("moments", func(t *testing.T) {
 		for i := 0; i < 2*calls; i += every {
-			when, call := []string{"before", "after"}[i%2], i/2+1
+			when, call := []string{"before", "after"}[i/every%2], i/2+1
 			t.Run(fmt.Sprintf("%s call %d", when, call), func(t *testing.T) {
 				t.Parallel()
 				if disturb(t, base, first, second, who, when == "after", call) {
@@ -236,7 +236,7 @@ func eachSupervisorCall(t *testing.T, first, second string, who victim) {
 	})
 	// Calls made at the same time come in another order each time: the last moments may not come.
 	t.Logf("the %s was killed at %d moments, of %d calls", who, killed.Load(), calls)
-	if n := int(killed.Load()); n < min(50, 2*calls*3/4) {
+	if n := int(killed.Load()); n*10 < 9*min(*someMoments, 2*calls) {
 		t.Errorf("the %s was killed at %d moments only, of %d calls", who, n, calls)
 	}
 }

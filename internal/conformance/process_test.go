@@ -19,7 +19,7 @@ import (
 
 func TestProcess(t *testing.T) { conform(t, newProcess(t)) }
 
-// TestProcessAsOrdinaryUser passes the same suite without any rights.
+// TestProcessAsOrdinaryUser passes the same suite without any rights, and a few of the moments of each kill test.
 func TestProcessAsOrdinaryUser(t *testing.T) {
 	dir, err := os.MkdirTemp("", "alien-daemons-")
 	if err == nil {
@@ -30,7 +30,7 @@ func TestProcessAsOrdinaryUser(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	testbed.Ordinary(t, []string{binaryVariable + "=" + binary, testbed.BuildDaemons(t, dir), "CI=" + os.Getenv("CI")},
-		"-test.run=^TestProcess$", "-test.timeout=5m")
+		"-test.run=^TestProcess($|Killed|SupervisorKilled)", "-moments=12", "-test.parallel=4", "-test.timeout=10m")
 }
 
 // processRuntime is the local platform on the embedded process runtime, with one supervisor for all stacks of the suite.
