@@ -36,6 +36,12 @@ var errLockLost = &Problem{Reason: LockLost, Message: "the lock of the stack was
 // errTimeout is the cause that a daemon's budget ends a context with.
 var errTimeout = errors.New("--timeout is over")
 
+// Ended says whether err is what this package ends a context with. A call that is cut off by that answers with it, and not with
+// context.Canceled; it says nothing of the target.
+func Ended(err error) bool {
+	return errors.Is(err, errTimeout) || errors.Is(err, errLockLost) || errors.As(err, new(Interrupt))
+}
+
 // linger gives a context that outlives ctx by d, so that what is in flight can be brought to a good end. With the lock
 // nothing may be changed any more, so then it ends at once.
 func linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

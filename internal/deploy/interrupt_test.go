@@ -186,7 +186,7 @@ func TestBudget(t *testing.T) {
 		ctx, stop = budget.spend(b.t.Context())
 		defer stop()
 		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), errTimeout) || time.Since(began) != 5*time.Second {
+		if !Ended(context.Cause(ctx)) || !errors.Is(context.Cause(ctx), errTimeout) || time.Since(began) != 5*time.Second {
 			t.Errorf("ended for %v after %v", context.Cause(ctx), time.Since(began))
 		}
 	})

@@ -26,6 +26,7 @@ import (
 
 	"github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -392,4 +393,21 @@ func certificatesFor(t *testing.T, ip string) (dir string, server *tls.Config) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(cert)
 	return dir, &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
+}
+
+// TestCutOff: a call that we end ourselves says nothing of the engine, whatever the reason.
+func TestCutOff(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cancel(deploy.Interrupt{Signal: syscall.SIGTERM})
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	api, err := client.NewClientWithOpts(client.WithHost("tcp://"+silent.Listener.Addr().String()), client.WithVersion("1.41"))
+	must(t, err)
+	defer api.Close()
+	err = api.ContainerStart(ctx, "id", container.StartOptions{})
+	if got := Problem(err); !errors.As(got, new(deploy.Interrupt)) || errors.As(got, new(*deploy.Problem)) {
+		t.Errorf("of %v it makes %v", err, got)
+	}
 }

@@ -91,7 +91,7 @@ func textOf(err error) string {
 
 // problem is Problem for an engine whose address is known.
 func problem(err error, at string) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || deploy.Ended(err) {
 		return err
 	}
 	var known *deploy.Problem
