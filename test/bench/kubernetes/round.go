@@ -22,7 +22,7 @@ const (
 var steps = []string{up, unchanged, status, update, down}
 
 // hasty is alien without a settle time. Only the steps that have one are measured of it.
-const hasty = "alien, hasty"
+const hasty = "hasty-alien"
 
 // many is the size from which on one round in two is left out: it takes minutes.
 const many = 50
