@@ -2,14 +2,18 @@ package conformance
 
 import (
 	"bufio"
+	"cmp"
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alienplatform/alien-go/internal/cli/output"
+	"github.com/alienplatform/alien-go/internal/commands/api"
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
 
@@ -25,6 +29,13 @@ func commands(p *project) {
 	p.manager("commands", "invoke", "--deployment", p.stack, "--command", "nothing").exits(1).says("UNKNOWN_COMMAND")
 	if s := p.daemonStatus(0, "greeter"); s.Commands == nil || s.Commands.LastPolledAt.IsZero() {
 		p.Errorf("status does not tell when it asked for commands: %+v", s)
+	}
+
+	if shown := p.alien("daemon", "status", "-o", "json").exits(0); strings.Contains(shown.stdout+shown.stderr, api.PrefixReceiver) {
+		p.Errorf("status shows the token:\n%s", shown.stdout)
+	}
+	if on, ok := p.on.(confiding); ok {
+		on.confides(p.T, api.PrefixReceiver)
 	}
 
 	token := p.receiverToken()
@@ -43,21 +54,40 @@ func commands(p *project) {
 	}
 }
 
+// remoteManager: a manager that nothing on this machine tells of is named by its address, which is not the loopback's, and its key.
+func remoteManager(p *project) {
+	var serving struct{ BaseURL, AdminKey string }
+	report := p.serve("XDG_STATE_HOME=" + p.T.TempDir())
+	if err := json.Unmarshal([]byte(report), &serving); err != nil {
+		p.Fatal(err)
+	}
+	p.manifest("daemons: { greeter: { image: IMAGE, command: [/daemon, commands], commandsEnabled: true } }\n")
+	p.extra = append(p.extra, "ALIEN_MANAGER_URL="+serving.BaseURL, "ALIEN_API_KEY="+serving.AdminKey)
+	p.up(0, "--wait-for", "commands")
+	p.manager("commands", "invoke", "--deployment", p.stack, "--command", "greet", "--params", `{"name":"Ada"}`).exits(0).says("Hello, Ada")
+	p.alien("daemon", "down").exits(0)
+	if t := p.receiverTokens(); len(t) > 0 {
+		p.Errorf("down left the tokens %v", t)
+	}
+}
+
 // serve starts a manager for the project, at every address of this machine that has no port in use, and ends it with the test.
-func (p *project) serve() {
+// Its base URL is not the loopback's. It gives the manager's report.
+func (p *project) serve(env ...string) string {
 	p.Helper()
 	args := []string{"serve", "-o", "json"}
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
 		p.Fatal(err)
 	}
+	slices.SortStableFunc(addresses, func(a, b net.Addr) int { return cmp.Compare(loops(a), loops(b)) }) // the first is the base URL
 	for _, a := range addresses {
 		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
 			args = append(args, "--listen", n.IP.String()+":0")
 		}
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Env = p.command().Env
+	cmd.Env = append(p.command().Env, env...)
 	log, err := os.Create(filepath.Join(p.dir, "serve.log"))
 	if err != nil {
 		p.Fatal(err)
@@ -75,13 +105,24 @@ func (p *project) serve() {
 		_ = cmd.Wait()
 		_ = log.Close()
 	})
+	var report strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); { // its report comes when it serves
-		if strings.TrimSpace(lines.Text()) == "}" {
-			return
+		report.WriteString(lines.Text() + "\n")
+		if lines.Text() == "}" {
+			return report.String()
 		}
 	}
 	text, _ := os.ReadFile(log.Name())
 	p.Fatalf("the manager does not serve:\n%s", text)
+	return ""
+}
+
+// loops is 1 for an address of the loopback.
+func loops(a net.Addr) int {
+	if n, ok := a.(*net.IPNet); ok && n.IP.IsLoopback() {
+		return 1
+	}
+	return 0
 }
 
 // manager runs a command that knows no target, only the manager.

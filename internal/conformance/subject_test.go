@@ -50,6 +50,11 @@ type away interface {
 // a registry that does not answer here may well answer there.
 type distant interface{ pullsElsewhere() (because string) }
 
+// confiding is a subject that has a place for secrets apart from all else, and finds texts that begin so nowhere but there.
+type confiding interface {
+	confides(t *testing.T, prefix string)
+}
+
 // instance is one thing the platform has of a daemon.
 type instance struct {
 	id      string

@@ -36,6 +36,7 @@ var suite = []struct {
 	{"stop grace", stopGrace},
 	{"environment", environment},
 	{"commands", commands},
+	{"remote manager", remoteManager},
 	{"data", data},
 	{"secrets", secrets},
 	{"logs across restarts and replacements", logs},
