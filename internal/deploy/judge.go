@@ -91,8 +91,6 @@ func (j *judge) follow(o Observation, at time.Time) {
 	switch {
 	case o.State != Running:
 		j.running = time.Time{}
-	case j.running.IsZero() && !o.KnownAt.IsZero() && o.KnownAt.Before(at):
-		j.running = o.KnownAt
 	case j.running.IsZero():
 		j.running = at
 	}

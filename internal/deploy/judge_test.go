@@ -16,7 +16,6 @@ type look struct {
 	state    State
 	health   Health
 	started  float64
-	known    float64 // 0 is not known
 	restarts int
 	exit     *Exit
 	instance string
@@ -32,9 +31,6 @@ func (l look) observation() Observation {
 	}
 	if l.instance != "" {
 		o.Instance = l.instance
-	}
-	if l.known != 0 {
-		o.KnownAt = at(l.known)
 	}
 	if l.state == Created {
 		o.StartedAt = time.Time{}
@@ -67,10 +63,6 @@ func TestJudge(t *testing.T) {
 		{"settling", fresh, []look{{state: Running, at: 0.1}}, 0.2, pending, 0.6},
 		{"settled", fresh, []look{{state: Running, at: 0.1}}, 0.6, ready, 0},
 		{"the settle time is ours: an old start time proves nothing", fresh, []look{{state: Running, at: 5, started: -100}}, 5.4, pending, 5.5},
-		{"known to run since before it is seen to", fresh, []look{{state: Running, at: 5, known: 4.8}}, 5.2, pending, 5.3},
-		{"known to run for long", fresh, []look{{state: Running, at: 5, known: 4}}, 5, ready, 0},
-		{"known later than seen", fresh, []look{{state: Running, at: 5, known: 5.2}}, 5.4, pending, 5.5},
-		{"a run that is known says nothing of the next", fresh, []look{{state: Running, at: 5, known: 4}, {state: Running, at: 5, started: 5, restarts: 1}}, 5, pending, 5.5},
 		{"looks that change nothing do not restart the settle time", fresh, []look{{state: Running, at: 0.1}, {state: Running, at: 0.5}}, 0.6, ready, 0},
 		{"a restart does", fresh, []look{{state: Running}, {state: Running, at: 0.4, started: 0.4, restarts: 1}}, 0.6, pending, 0.9},
 		{"a restart counted before the new run shows does too", fresh, []look{{state: Running}, {state: Running, at: 0.4, restarts: 1}}, 0.6, pending, 0.9},

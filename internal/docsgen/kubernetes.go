@@ -15,8 +15,8 @@ conformance tests have.
 
 Before it changes anything, a command asks the cluster whether it may do all that it needs; what is missing is listed as a
 Role like this one. The last rules are not needed, only useful. Without events a verdict does not have the output of a health
-check that failed, nor why a volume could not be mounted, and a start is known later. Without autoscalers nobody is told of
-one that would run a daemon twice.
+check that failed, nor why a volume could not be mounted. Without autoscalers nobody is told of one that would run a daemon
+twice.
 
 Beyond this Role go
 

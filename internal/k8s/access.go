@@ -57,7 +57,7 @@ func rights(command string) []right {
 	return out
 }
 
-// extras are rights that commands do without, and know more with: the events of starts, failed checks and mounts, and
+// extras are rights that commands do without, and know more with: the events of failed checks and mounts, and
 // whether an autoscaler is set on a daemon.
 func extras() []right {
 	return []right{{kube.Events, "", "list"}, {kube.Events, "", "watch"}, {kube.Autoscalers, "", "list"}}

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/alienplatform/alien-go/internal/k8s/kube"
 )
@@ -27,9 +26,8 @@ type mirror struct {
 	replicaSets map[string]*appsv1.ReplicaSet
 	pods        map[string]*corev1.Pod
 	warnings    map[string]*corev1.Event
-	starts      map[launch]time.Time // when we heard of each container's first start
-	news        chan struct{}        // closed at the next change
-	err         error                // why nothing more will be heard
+	news        chan struct{} // closed at the next change
+	err         error         // why nothing more will be heard
 
 	synced chan struct{} // closed when every kind has been listed
 	stop   context.CancelFunc
@@ -41,21 +39,15 @@ func follow(ctx context.Context, client *kube.Client, stack string) *mirror {
 	ctx, cancel := context.WithCancel(ctx)
 	m := &mirror{client: client, stack: stack, news: make(chan struct{}), synced: make(chan struct{}), stop: cancel, done: make(chan struct{}),
 		deployments: map[string]*appsv1.Deployment{}, replicaSets: map[string]*appsv1.ReplicaSet{},
-		pods: map[string]*corev1.Pod{}, warnings: map[string]*corev1.Event{}, starts: map[launch]time.Time{}}
+		pods: map[string]*corev1.Pod{}, warnings: map[string]*corev1.Event{}}
 	ours := kube.Selector{Labels: labelStack + "=" + stack}
 	var listed, ended sync.WaitGroup
 	listed.Add(4)
-	done := func(string) { listed.Done() }
-	ended.Go(func() { m.end(keep(ctx, m, kube.Deployments, ours, m.deployments, done)) })
-	ended.Go(func() { m.end(keep(ctx, m, kube.ReplicaSets, ours, m.replicaSets, done)) })
-	ended.Go(func() { m.end(keep(ctx, m, kube.Pods, ours, m.pods, done)) })
+	ended.Go(func() { m.end(keep(ctx, m, kube.Deployments, ours, m.deployments, listed.Done)) })
+	ended.Go(func() { m.end(keep(ctx, m, kube.ReplicaSets, ours, m.replicaSets, listed.Done)) })
+	ended.Go(func() { m.end(keep(ctx, m, kube.Pods, ours, m.pods, listed.Done)) })
 	ended.Go(func() {
-		err := keep(ctx, m, kube.Events, kube.Selector{Fields: "type=Warning"}, m.warnings, func(version string) {
-			listed.Done()
-			if version != "" {
-				ended.Go(func() { m.hearStarts(ctx, version) })
-			}
-		})
+		err := keep(ctx, m, kube.Events, kube.Selector{Fields: "type=Warning"}, m.warnings, listed.Done)
 		if !apierrors.IsForbidden(err) { // events are evidence only
 			m.end(err)
 		}
@@ -71,15 +63,14 @@ type list[T any] struct {
 	Items    []T             `json:"items"`
 }
 
-// keep follows one kind until ctx ends or the cluster refuses. listed is called once, with the version as of which it has
-// been listed, or with none when it cannot be.
+// keep follows one kind until ctx ends or the cluster refuses. listed is called once, when it has been listed or cannot be.
 func keep[T any, P interface {
 	*T
 	metav1.Object
-}](ctx context.Context, m *mirror, k kube.Kind, s kube.Selector, into map[string]P, listed func(string)) error {
-	version, failed := "", 0
-	once := sync.OnceFunc(func() { listed(version) })
+}](ctx context.Context, m *mirror, k kube.Kind, s kube.Selector, into map[string]P, listed func()) error {
+	once := sync.OnceFunc(listed)
 	defer once()
+	version, failed := "", 0
 	for ctx.Err() == nil {
 		if version == "" {
 			var all list[T]
@@ -196,15 +187,7 @@ func (m *mirror) views() (map[string]view, error) {
 		at(rs, func(v *view) { v.replicaSets = append(v.replicaSets, rs) })
 	}
 	for _, p := range m.pods {
-		at(p, func(v *view) {
-			v.pods = append(v.pods, p)
-			if heard, ok := m.starts[launch{p.UID, v.daemon}]; ok {
-				if v.starts == nil {
-					v.starts = map[types.UID]time.Time{}
-				}
-				v.starts[p.UID] = heard
-			}
-		})
+		at(p, func(v *view) { v.pods = append(v.pods, p) })
 	}
 	return all, m.err
 }

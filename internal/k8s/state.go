@@ -10,7 +10,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
 )
@@ -26,7 +25,6 @@ type view struct {
 	replicaSets []*appsv1.ReplicaSet
 	pods        []*corev1.Pod
 	events      map[string][]*corev1.Event // warnings, by the uid of what they are about
-	starts      map[types.UID]time.Time    // when we heard that the pod's container was started for the first time
 }
 
 // look is what a view tells at one moment, and when time alone may change that.
@@ -120,7 +118,7 @@ func (v view) observePod(p *corev1.Pod, now time.Time) look {
 	}
 	switch s := status.State; {
 	case s.Running != nil:
-		l.State, l.StartedAt, l.KnownAt = deploy.Running, s.Running.StartedAt.Time, v.startHeard(p, l.Restarts)
+		l.State, l.StartedAt = deploy.Running, s.Running.StartedAt.Time
 		if l.Restarts > 0 && l.LastExit == nil { // a node under load may clear away a container before it has told of its end
 			l.LastExit = &deploy.Exit{Code: -1, At: l.StartedAt}
 		}

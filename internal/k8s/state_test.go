@@ -41,8 +41,6 @@ func probed(v *view) {
 	v.pods[0].Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 2, FailureThreshold: 3}
 }
 
-func heard(v *view) { v.starts = map[types.UID]time.Time{"p": now()} }
-
 func failing(v *view) {
 	v.events = map[string][]*corev1.Event{"p": {{Reason: "Unhealthy", Message: "Readiness probe failed: no such file\n",
 		LastTimestamp: metav1.Time{Time: start().Add(5 * time.Second)}}}}
@@ -62,9 +60,6 @@ func TestObserve(t *testing.T) {
 		want         deploy.Observation // Daemon, Instance and Node filled in
 	}{
 		{"running", ready, nil, deploy.Observation{State: deploy.Running, StartedAt: start().Add(time.Second)}},
-		{"its start heard of", ready, []func(*view){heard}, deploy.Observation{State: deploy.Running, StartedAt: start().Add(time.Second), KnownAt: now()}},
-		{"the start heard of is not the last", strings.Replace(ready, "restartCount: 0", "restartCount: 1", 1), []func(*view){heard},
-			deploy.Observation{State: deploy.Running, StartedAt: start().Add(time.Second), Restarts: 1, LastExit: &deploy.Exit{Code: -1, At: start().Add(time.Second)}}},
 		{"healthy", ready, []func(*view){probed}, deploy.Observation{State: deploy.Running, Health: deploy.Healthy, StartedAt: start().Add(time.Second)}},
 		{"starting", unready, []func(*view){probed}, deploy.Observation{State: deploy.Running, Health: deploy.Starting, StartedAt: start().Add(time.Second)}},
 		{"unhealthy", unready, []func(*view){probed, failing}, deploy.Observation{State: deploy.Running, Health: deploy.Unhealthy, StartedAt: start().Add(time.Second),
@@ -182,20 +177,6 @@ func TestPodRefused(t *testing.T) {
 		})
 		if l := v.observe(now()); l.Problem == nil || l.Problem.Reason != want || !strings.Contains(l.Problem.Error(), message) {
 			t.Errorf("%s: %v, want %s", message, l.Problem, want)
-		}
-	}
-}
-
-func TestFirstStart(t *testing.T) {
-	event := func(reason, path string) *corev1.Event {
-		return &corev1.Event{Reason: reason, InvolvedObject: corev1.ObjectReference{UID: "p", FieldPath: path}}
-	}
-	if got, ok := firstStart(event("Started", "spec.containers{api}")); !ok || got != (launch{"p", "api"}) {
-		t.Errorf("got %+v, %t", got, ok)
-	}
-	for _, e := range []*corev1.Event{event("Started", "spec.initContainers{api}"), event("Started", ""), event("Created", "spec.containers{api}")} {
-		if got, ok := firstStart(e); ok {
-			t.Errorf("%s of %s starts %+v", e.Reason, e.InvolvedObject.FieldPath, got)
 		}
 	}
 }

@@ -36,7 +36,6 @@ type Observation struct {
 	State     State
 	Health    Health
 	StartedAt time.Time // of the current or last run, by the runtime's clock
-	KnownAt   time.Time // since when, by our own clock, the present run is known to run; zero: since it is seen to
 	Restarts  int       // by the runtime, since the instance was made
 	LastExit  *Exit     // of the last run that ended, nil if none did
 	NextStart time.Time // estimate while in BackOff, else zero
