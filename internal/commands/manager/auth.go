@@ -36,6 +36,7 @@ const (
 type caller struct {
 	token  store.Token
 	signed bool
+	seen   uint64 // the revocations before the token was looked at
 }
 
 // may says whether the caller has a right on a target of a deployment.
@@ -70,13 +71,21 @@ func (c caller) check(what right, deployment string, target wire.Target) error {
 	return nil
 }
 
-// authenticate finds out who makes a request, by its Authorization header.
+// authenticate finds out who makes a request, by its Authorization header, and lets nobody make too many.
 func (m *Manager) authenticate(r *http.Request) (caller, error) {
+	who, err := m.identify(r)
+	if err == nil && !m.rates.allow(who.token.ID) {
+		err = wire.NewError(wire.TooMany, "Too many requests with this token; try again later")
+	}
+	return who, err
+}
+
+func (m *Manager) identify(r *http.Request) (caller, error) {
 	secret, ok := bearer(r)
 	if !ok {
 		return caller{}, wire.NewError(wire.Unauthorized, "Send a token: Authorization: Bearer TOKEN")
 	}
-	hash := hashOf(secret)
+	seen, hash := m.revocations.Load(), hashOf(secret)
 	token, err := m.Store.TokenOf(r.Context(), hash)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return caller{}, err
@@ -84,10 +93,26 @@ func (m *Manager) authenticate(r *http.Request) (caller, error) {
 	if err != nil || !works(token, hash, m.Now()) {
 		return caller{}, wire.NewError(wire.Unauthorized, "The token is not known, is revoked or has expired")
 	}
-	if !m.rates.allow(token.ID) {
-		return caller{}, wire.NewError(wire.TooMany, "Too many requests with this token; try again later")
+	return caller{token: token, seen: seen}, nil
+}
+
+// whileValid looks on behalf of a caller for as long as its token is valid: a request may be held for longer than that.
+func (m *Manager) whileValid(r *http.Request, who caller, look func() (bool, error)) func() (bool, error) {
+	return func() (bool, error) {
+		if who.seen != m.revocations.Load() {
+			var err error
+			if who, err = m.identify(r); err != nil {
+				return false, err
+			}
+		}
+		return look()
 	}
-	return caller{token: token}, nil
+}
+
+// revoked has the requests that are held for a deployment's daemons look whether their tokens are still valid.
+func (m *Manager) revoked(deployment string) {
+	m.revocations.Add(1)
+	m.waits.wakeBelow(queueKey(deployment, ""))
 }
 
 // bearer is the token of a request; with the scheme Basic it is the password.

@@ -171,10 +171,10 @@ func (m *Manager) commandStatus(w http.ResponseWriter, r *http.Request, who call
 		hold, done := m.hold(w, r)
 		defer done()
 		if hold != nil {
-			err = m.until(hold, overKey(id), false, func() (bool, error) {
+			err = m.until(hold, overKey(id), false, m.whileValid(r, who, func() (bool, error) {
 				c, err = m.readable(r, who, id)
 				return c.State.Terminal(), err
-			})
+			}))
 			if err != nil {
 				return err
 			}

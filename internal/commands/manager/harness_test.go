@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -249,4 +251,12 @@ func (h *harness) status(id string, header ...string) wire.StatusResponse {
 func (h *harness) mint(m api.MintToken) api.MintedToken {
 	h.t.Helper()
 	return read[api.MintedToken](h.call("POST", api.PathTokens, h.admin, m).is(201))
+}
+
+// holds waits until so many requests are held. Nobody is told, so the manager is asked.
+func (h *harness) holds(n int) {
+	h.t.Helper()
+	for line := fmt.Sprintf("\nalien_requests_held %d\n", n); !strings.Contains(string(h.call("GET", api.PathMetrics, "", nil).body), line); {
+		runtime.Gosched()
+	}
 }

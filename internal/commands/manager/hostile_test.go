@@ -3,18 +3,14 @@ package manager_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/alienplatform/alien-go/internal/commands/api"
 	"github.com/alienplatform/alien-go/internal/commands/manager"
 	"github.com/alienplatform/alien-go/internal/commands/wire"
 )
@@ -82,21 +78,16 @@ func TestTooManyPolls(t *testing.T) {
 			}
 		})
 	}
-	until := func(held int) { // it tells nobody, so it is asked
-		for line := fmt.Sprintf("\nalien_requests_held %d\n", held); !strings.Contains(string(h.call("GET", api.PathMetrics, "", nil).body), line); {
-			runtime.Gosched()
-		}
-	}
 	ask := func(wait string) string {
 		r := h.call("POST", wire.PathLeases, h.admin, wire.LeaseRequest{DeploymentID: "d", Target: target("b")}, "Prefer", "wait="+wait)
 		return r.is(200).header.Get("Preference-Applied")
 	}
-	until(limit)
+	h.holds(limit)
 	if ask("60") != "" {
 		t.Error("one too many was held")
 	}
 	h.create()
-	until(limit - 1)
+	h.holds(limit - 1)
 	if ask("1") == "" {
 		t.Error("there is room again, and it was not held")
 	}

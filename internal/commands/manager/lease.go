@@ -36,10 +36,10 @@ func (m *Manager) leaseCommands(w http.ResponseWriter, r *http.Request, who call
 	defer done()
 	var leased []store.Command
 	key := queueKey(request.DeploymentID, request.Target.ResourceID)
-	err := m.until(hold, key, true, func() (found bool, err error) {
+	err := m.until(hold, key, true, m.whileValid(r, who, func() (found bool, err error) {
 		leased, err = m.take(r.Context(), request)
 		return len(leased) > 0, err
-	})
+	}))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alienplatform/alien-go/internal/commands/store"
@@ -65,16 +66,18 @@ const keyLife = 24 * time.Hour
 // Manager serves. Run has to be running beside its handler.
 type Manager struct {
 	Options
-	signer   signer
-	waits    hub
-	alarm    alarm
-	clock    clock
-	polls    polls
-	rates    rates
-	metrics  *metrics
-	timeouts timeouts
-	draining chan struct{} // closed when no request is held any more
-	drain    sync.Once
+	signer signer
+	waits  hub
+	alarm  alarm
+	clock  clock
+	polls  polls
+	rates  rates
+	// revocations counts what may have made tokens invalid.
+	revocations atomic.Uint64
+	metrics     *metrics
+	timeouts    timeouts
+	draining    chan struct{} // closed when no request is held any more
+	drain       sync.Once
 }
 
 // New makes a manager. Beyond reading what it has to know, it does nothing before Run and its handler are.

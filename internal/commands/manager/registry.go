@@ -36,6 +36,7 @@ func (m *Manager) putDeployment(w http.ResponseWriter, r *http.Request, who call
 	if err != nil {
 		return err
 	}
+	m.revoked(d.ID) // the tokens of daemons that are no longer in it
 	m.Log.Info("deployment registered", "deployment", d.ID, "daemons", d.Daemons)
 	return m.answerDeployment(r.Context(), w, d)
 }
@@ -95,7 +96,7 @@ func (m *Manager) getDeployment(w http.ResponseWriter, r *http.Request, who call
 	hold, done := m.hold(w, r)
 	defer done()
 	if hold != nil && !since.IsZero() {
-		err := m.until(hold, polledKey(id), false, func() (bool, error) { return m.allPolled(d, since), nil })
+		err := m.until(hold, polledKey(id), false, m.whileValid(r, who, func() (bool, error) { return m.allPolled(d, since), nil }))
 		if err != nil {
 			return err
 		}
@@ -140,6 +141,7 @@ func (m *Manager) deleteDeployment(w http.ResponseWriter, r *http.Request, who c
 	}
 	m.removeBlobs(r.Context(), blobs)
 	m.polls.forget(id)
+	m.revoked(id)
 	m.Log.Info("deployment removed", "deployment", id)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -244,6 +246,7 @@ func (m *Manager) revokeToken(w http.ResponseWriter, r *http.Request, who caller
 		return tokenNotFound(err, t.ID)
 	}
 	m.rates.forget(t.ID)
+	m.revoked(t.DeploymentID)
 	m.Log.Info("token revoked", "token", t.ID)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -275,6 +278,7 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request, who caller
 	if err := m.Store.PutToken(r.Context(), t); err != nil {
 		return tokenNotFound(err, t.ID)
 	}
+	m.revoked(t.DeploymentID)
 	m.Log.Info("token rotated", "token", t.ID)
 	return answer(w, http.StatusOK, api.MintedToken{Token: t.Token, Secret: secret})
 }

@@ -222,3 +222,38 @@ func TestPollsSurvive(t *testing.T) {
 		t.Errorf("before %+v, after %+v", before.Daemons, after.Daemons)
 	}
 }
+
+// TestHeldRequestEndsWithItsToken: what is held for a token is refused as soon as that is not valid any more, and gets no command.
+func TestHeldRequestEndsWithItsToken(t *testing.T) {
+	for name, end := range map[string]func(h *harness, token string){
+		"revoked": func(h *harness, token string) { h.call("DELETE", api.PathTokens+"/"+token, h.admin, nil).is(204) },
+		"rotated": func(h *harness, token string) {
+			h.call("POST", api.PathTokens+"/"+token+"/rotate", h.admin, nil).is(200)
+		},
+		"daemon removed": func(h *harness, _ string) {
+			h.call("PUT", "/v1/deployments/d", h.admin, api.PutDeployment{Daemons: []api.PutDaemon{{ID: "b"}}}).is(200)
+		},
+		"deployment removed": func(h *harness, _ string) { h.call("DELETE", "/v1/deployments/d", h.admin, nil).is(204) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t)
+			token := h.mint(api.MintToken{Kind: api.Receiver, DeploymentID: "d", TargetResourceID: "a"})
+			other := h.mint(api.MintToken{Kind: api.Receiver, DeploymentID: "one", TargetResourceID: "a"})
+			poll := func(token, deployment string) <-chan reply {
+				answered := make(chan reply, 1)
+				go func() {
+					answered <- h.call("POST", wire.PathLeases, token, wire.LeaseRequest{DeploymentID: deployment, Target: target("a")}, "Prefer", "wait=60")
+				}()
+				return answered
+			}
+			held, another := poll(token.Secret, "d"), poll(other.Secret, "one")
+			h.holds(2)
+			end(h, token.ID)
+			(<-held).fails(401, wire.Unauthorized)
+			h.create(func(c *wire.CreateRequest) { c.DeploymentID = "one" })
+			if got := read[wire.LeaseResponse]((<-another).is(200)).Leases; len(got) != 1 {
+				t.Errorf("the other token's request got %+v", got)
+			}
+		})
+	}
+}

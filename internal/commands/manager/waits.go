@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -50,6 +51,21 @@ func (h *hub) wake(key string, n int) {
 		w.woken <- struct{}{}
 	}
 	h.set(key, all[n:])
+}
+
+// wakeBelow wakes all that wait for something whose key begins so.
+func (h *hub) wakeBelow(prefix string) {
+	h.mu.Lock()
+	var keys []string
+	for key := range h.waiters {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	h.mu.Unlock()
+	for _, key := range keys {
+		h.wakeAll(key)
+	}
 }
 
 func (h *hub) set(key string, rest []*waiter) {
