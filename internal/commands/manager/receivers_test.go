@@ -161,9 +161,11 @@ func TestNetworkCut(t *testing.T) {
 			h.lease(target("b"), 0) // looks at the clock, as any request does
 			s = h.status(id, "Prefer", "wait=1")
 		}
+		mu.Lock()
 		if s.State != wire.Succeeded || s.Attempt < attempts[id] {
 			t.Errorf("%s ended as %+v after attempt %d", id, s, attempts[id])
 		}
+		mu.Unlock()
 	}
 }
 
