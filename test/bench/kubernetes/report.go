@@ -37,8 +37,7 @@ each with %[1]s--wait%[1]s, and %[1]sstatus%[1]s.
 
 Before alien calls a daemon ready, it watches for 500 ms that it does not die at once. The others have no such time, so the
 ratios of up and update are of alien with minReadySeconds 0, which has none either: the column hasty-alien. The column alien is
-what a user waits who sets nothing: the settle time begins with the kubelet's event that the container was started, and so runs,
-in part or whole, while the kubelet has yet to say so in the pod's status. All times are in seconds.`,
+what a user waits who sets nothing. All times are in seconds.`,
 			"`", r.rounds()),
 		Sections: []measure.Section{{Table: r.times()}, {
 			Title: "Peak memory",
