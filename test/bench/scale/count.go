@@ -48,8 +48,8 @@ func count(dir, kubeconfig string) (*counter, error) {
 	reverse.FlushInterval, reverse.Transport = -1, transport
 	c := &counter{kubeconfig: filepath.Join(dir, "kubeconfig")}
 	c.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer c.note(r) // also where the client does not read the answer to its end, which the proxy panics for
 		reverse.ServeHTTP(w, r)
-		c.note(r)
 	}), ReadHeaderTimeout: time.Minute}
 	go func() { _ = c.server.Serve(listener) }()
 	to := api.NewConfig()
