@@ -22,8 +22,8 @@ import (
 	"github.com/alienplatform/alien-go/internal/commands/store/sqlite"
 )
 
-// serveGC is how much garbage a manager lets come together, in percent of what lives. It lives on short messages: with twice
-// Go's usual share it takes a tenth less of the processor for each command, and a waiting receiver some kilobytes more.
+// serveGC is how much garbage a manager lets come together, in percent of what lives: twice Go's usual share. It lives on short
+// messages, and collecting them is a good part of what a command costs.
 const serveGC = 200
 
 type serveOptions struct {

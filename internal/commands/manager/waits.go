@@ -103,6 +103,9 @@ func (m *Manager) until(hold context.Context, key string, one bool, look func() 
 		found, err := look()
 		if found || err != nil {
 			m.waits.leave(w, one)
+			if one && err != nil { // the word that made it look again may have been meant for one that can do something with it
+				m.waits.wakeOne(key)
+			}
 			return err
 		}
 		select {
