@@ -104,7 +104,7 @@ func (d *deps) serve(ctx context.Context, c *common, o *serveOptions) (err error
 	if _, set := d.env("GOGC"); !set {
 		debug.SetGCPercent(serveGC)
 	}
-	s, err := openManagerStore(ctx, dir)
+	s, err := openManagerStore(dir)
 	if err != nil {
 		return err
 	}
@@ -134,8 +134,8 @@ func (d *deps) serve(ctx context.Context, c *common, o *serveOptions) (err error
 	return m.Serve(ctx, listeners, config, o.drain)
 }
 
-func openManagerStore(ctx context.Context, dir managerDir) (store.Store, error) {
-	s, err := sqlite.Open(ctx, dir.database())
+func openManagerStore(dir managerDir) (store.Store, error) {
+	s, err := sqlite.Open(dir.database())
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
 		return nil, unavailable(fmt.Sprintf("another manager uses %s%s", dir, dir.who()), "end it first, or pass --state with another directory")

@@ -24,7 +24,7 @@ import (
 )
 
 func TestOpenChoosesByName(t *testing.T) {
-	one, two := randomImage(t, "amd64"), randomImage(t, "amd64")
+	one, two := testbed.RandomImage(t, "amd64"), testbed.RandomImage(t, "amd64")
 	both := filepath.Join(t.TempDir(), "both:1.tar")
 	must(t, ggcr.MultiWriteToFile(both, map[name.Tag]v1.Image{
 		must2(name.NewTag("acme/one:1")): one, must2(name.NewTag("acme/two:2")): two,
@@ -40,12 +40,12 @@ func TestOpenChoosesByName(t *testing.T) {
 		id    string
 		says  string
 	}{
-		{image: "docker-archive:" + both + ":acme/one:1", id: idOf(t, one)},
-		{image: "docker-archive:" + both + ":docker.io/acme/two:2", id: idOf(t, two)},
+		{image: "docker-archive:" + both + ":acme/one:1", id: testbed.IDOf(t, one)},
+		{image: "docker-archive:" + both + ":docker.io/acme/two:2", id: testbed.IDOf(t, two)},
 		{image: "docker-archive:" + both + ":acme/three:3", says: "holds no image acme/three:3"},
 		{image: "docker-archive:" + both, says: "holds 2 images (acme/one:1, acme/two:2)"},
-		{image: "oci:" + dir + ":one", id: idOf(t, one)},
-		{image: "oci:" + dir + ":acme/two:2", id: idOf(t, two)},
+		{image: "oci:" + dir + ":one", id: testbed.IDOf(t, one)},
+		{image: "oci:" + dir + ":acme/two:2", id: testbed.IDOf(t, two)},
 		{image: "oci:" + dir + ":three", says: "holds no image three"},
 		{image: "oci:" + dir, says: "holds 2 images"},
 	}
@@ -77,7 +77,7 @@ func must2[T any](v T, err error) T {
 }
 
 func TestOpenChoosesThePlatform(t *testing.T) {
-	images := map[string]v1.Image{"amd64": randomImage(t, "amd64"), "386": randomImage(t, "386"), "arm64": randomImage(t, "arm64")}
+	images := map[string]v1.Image{"amd64": testbed.RandomImage(t, "amd64"), "386": testbed.RandomImage(t, "386"), "arm64": testbed.RandomImage(t, "arm64")}
 	index := v1.ImageIndex(empty.Index)
 	for _, arch := range []string{"arm64", "386", "amd64"} {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
@@ -85,7 +85,7 @@ func TestOpenChoosesThePlatform(t *testing.T) {
 		})
 	}
 	index = mutate.AppendManifests(index, mutate.IndexAddendum{ // an attestation
-		Add: randomImage(t, ""), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}},
+		Add: testbed.RandomImage(t, ""), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}},
 	})
 	dir := filepath.Join(t.TempDir(), "layout")
 	l, err := layout.Write(dir, empty.Index)
@@ -96,7 +96,7 @@ func TestOpenChoosesThePlatform(t *testing.T) {
 	for host, arch := range map[string]string{"amd64": "amd64", "386": "386", "arm64": "arm64"} {
 		got, err := a.Open(t.Context(), Host{Platform: Platform{OS: "linux", Arch: host}})
 		must(t, err)
-		if got.ID != idOf(t, images[arch]) {
+		if got.ID != testbed.IDOf(t, images[arch]) {
 			t.Errorf("an engine on %s gets another image than that of %s", host, arch)
 		}
 		got.Close()
@@ -108,7 +108,7 @@ func TestOpenChoosesThePlatform(t *testing.T) {
 }
 
 func TestOpenCompressed(t *testing.T) {
-	img := randomImage(t, "amd64")
+	img := testbed.RandomImage(t, "amd64")
 	plain := filepath.Join(t.TempDir(), "image.tar")
 	must(t, testbed.WriteArchive(testbed.DockerArchive, plain, img))
 	content, err := os.ReadFile(plain)
@@ -126,8 +126,8 @@ func TestOpenCompressed(t *testing.T) {
 	a, _ := ParseArchive("docker-archive:" + plain + ".gz")
 	got, err := a.Open(t.Context(), engineHost)
 	must(t, err)
-	if got.ID != idOf(t, img) {
-		t.Errorf("got %s, want %s", got.ID, idOf(t, img))
+	if got.ID != testbed.IDOf(t, img) {
+		t.Errorf("got %s, want %s", got.ID, testbed.IDOf(t, img))
 	}
 	got.Close()
 	a, _ = ParseArchive("docker-archive:" + plain + ".cut.gz")

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 // serveFrom is the manager that is killed.
 func serveFrom(dir, address string) error {
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "m.db"))
+	s, err := sqlite.Open(filepath.Join(dir, "m.db"))
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func FuzzList(f *testing.F) {
 // fuzzManager is a manager with a deployment d, and its admin token.
 func fuzzManager(f *testing.F) (http.Handler, string) {
 	f.Helper()
-	s, err := sqlite.Open(f.Context(), filepath.Join(f.TempDir(), "m.db"))
+	s, err := sqlite.Open(filepath.Join(f.TempDir(), "m.db"))
 	if err != nil {
 		f.Fatal(err)
 	}

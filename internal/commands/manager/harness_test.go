@@ -65,7 +65,7 @@ func (h *harness) setClock(by time.Duration) {
 func start(t *testing.T, change ...func(*manager.Options)) *harness {
 	t.Helper()
 	h := &harness{t: t, log: &lockedBuffer{}, began: time.Now()}
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m.db"))
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "m.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

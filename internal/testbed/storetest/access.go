@@ -52,12 +52,12 @@ func logsIn(t *testing.T, p Place, scheme string) {
 	s, w := p.Open(t, Login(t, r.Host, "ann", "s3cret")), Want(ref, manifest.PullAlways)
 	there, _, err := s.Resolve(t.Context(), []workload.Workload{w})
 	must(t, err)
-	if there[ref] != "registry:"+DigestOf(t, img) {
+	if there[ref] != "registry:"+testbed.DigestOf(t, img) {
 		t.Errorf("resolved to %q", there[ref])
 	}
 	got, err := s.Ensure(t.Context(), w, nil)
 	must(t, err)
-	if got.ID != IDOf(t, img) {
+	if got.ID != testbed.IDOf(t, img) {
 		t.Errorf("got %s", got.ID)
 	}
 }
@@ -77,7 +77,7 @@ func loadsOnce(t *testing.T, p Place, kind testbed.ArchiveKind) {
 	img, path := p.image(t), filepath.Join(t.TempDir(), "image")
 	must(t, testbed.WriteArchive(kind, path, img))
 	w := Want(string(kind)+":"+path, manifest.PullNever) // the policy is about registries
-	p.Tidy(t, IDOf(t, img))
+	p.Tidy(t, testbed.IDOf(t, img))
 
 	before, _, err := p.Open(t, "").Resolve(t.Context(), []workload.Workload{w})
 	must(t, err)
@@ -85,7 +85,7 @@ func loadsOnce(t *testing.T, p Place, kind testbed.ArchiveKind) {
 	var progress Heard
 	got, err := p.Open(t, "").Ensure(t.Context(), w, progress.Hear)
 	must(t, err)
-	if want := (Image{ID: IDOf(t, img), Digest: IDOf(t, img), User: "1000"}); got != want || before[w.Image] != want.ID {
+	if want := (Image{ID: testbed.IDOf(t, img), Digest: testbed.IDOf(t, img), User: "1000"}); got != want || before[w.Image] != want.ID {
 		t.Errorf("resolved to %s before, got %+v; want %+v", before[w.Image], got, want)
 	}
 	if last, _ := progress.Last(); last.Phase != deploy.Loading || last.Total == 0 || last.Current != last.Total {

@@ -12,9 +12,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/alienplatform/alien-go/internal/deploy"
@@ -22,30 +19,6 @@ import (
 	"github.com/alienplatform/alien-go/internal/testbed"
 	"github.com/alienplatform/alien-go/internal/workload"
 )
-
-// RandomImage is an image of two layers that nothing else shares.
-func RandomImage(t testing.TB, arch string) v1.Image {
-	t.Helper()
-	content, err := random.Image(200_000, 2)
-	must(t, err)
-	layers, err := content.Layers()
-	must(t, err)
-	return ImageOf(t, arch, layers...)
-}
-
-// ImageOf is an image of these layers for the user 1000.
-func ImageOf(t testing.TB, arch string, layers ...v1.Layer) v1.Image {
-	t.Helper()
-	img, err := mutate.AppendLayers(empty.Image, layers...)
-	must(t, err)
-	file, err := img.ConfigFile()
-	must(t, err)
-	file = file.DeepCopy()
-	file.OS, file.Architecture, file.Config.User = "linux", arch, "1000"
-	img, err = mutate.ConfigFile(img, file)
-	must(t, err)
-	return img
-}
 
 // Push puts an image into a registry, which does not count as a request, and gives its reference.
 func Push(t testing.TB, r *testbed.RegistryServer, repository string, img v1.Image) string {
@@ -56,22 +29,6 @@ func Push(t testing.TB, r *testbed.RegistryServer, repository string, img v1.Ima
 	must(t, remote.Write(tag, img))
 	r.Forget()
 	return ref
-}
-
-// IDOf is what stores call an image: the digest of its configuration.
-func IDOf(t testing.TB, img v1.Image) string {
-	t.Helper()
-	id, err := img.ConfigName()
-	must(t, err)
-	return id.String()
-}
-
-// DigestOf is what registries call an image.
-func DigestOf(t testing.TB, img v1.Image) string {
-	t.Helper()
-	digest, err := img.Digest()
-	must(t, err)
-	return digest.String()
 }
 
 // Want is a workload of an image.

@@ -25,7 +25,7 @@ func pullsOnce(t *testing.T, p Place) {
 	var progress Heard
 	got, err := p.Open(t, "").Ensure(t.Context(), Want(ref, ""), progress.Hear)
 	must(t, err)
-	if want := (Image{ID: IDOf(t, img), Digest: DigestOf(t, img), User: "1000"}); got != want {
+	if want := (Image{ID: testbed.IDOf(t, img), Digest: testbed.DigestOf(t, img), User: "1000"}); got != want {
 		t.Errorf("got %+v; want %+v", got, want)
 	}
 	bytes := sizeOf(t, img)
@@ -63,23 +63,23 @@ func takesTheNewest(t *testing.T, p Place) {
 	_, err := p.Open(t, "").Ensure(t.Context(), Want(ref, manifest.PullAlways), nil)
 	must(t, err)
 	p.push(t, r, "always/app:1", second)
-	p.Tidy(t, IDOf(t, first))
+	p.Tidy(t, testbed.IDOf(t, first))
 	missing, err := p.Open(t, "").Ensure(t.Context(), Want(ref, manifest.PullMissing), nil)
 	must(t, err)
 	always, err := p.Open(t, "").Ensure(t.Context(), Want(ref, manifest.PullAlways), nil)
 	must(t, err)
-	if missing.ID != IDOf(t, first) || always.ID != IDOf(t, second) || always.Digest != DigestOf(t, second) {
-		t.Errorf("missing gave %s, always %s; want %s and %s", missing.ID, always.ID, IDOf(t, first), IDOf(t, second))
+	if missing.ID != testbed.IDOf(t, first) || always.ID != testbed.IDOf(t, second) || always.Digest != testbed.DigestOf(t, second) {
+		t.Errorf("missing gave %s, always %s; want %s and %s", missing.ID, always.ID, testbed.IDOf(t, first), testbed.IDOf(t, second))
 	}
 }
 
 func byDigest(t *testing.T, p Place) {
 	r, img := testbed.Registry(t), p.image(t)
-	ref := p.push(t, r, "digest/app:1", img) + "@" + DigestOf(t, img)
-	p.Tidy(t, IDOf(t, img))
+	ref := p.push(t, r, "digest/app:1", img) + "@" + testbed.DigestOf(t, img)
+	p.Tidy(t, testbed.IDOf(t, img))
 	got, err := p.Open(t, "").Ensure(t.Context(), Want(ref, ""), nil)
 	must(t, err)
-	if got.ID != IDOf(t, img) || got.Digest != DigestOf(t, img) {
+	if got.ID != testbed.IDOf(t, img) || got.Digest != testbed.DigestOf(t, img) {
 		t.Errorf("got %+v", got)
 	}
 	r.Close() // with what a digest names here there is nothing to ask, not even with always
@@ -164,7 +164,7 @@ func triesAgain(t *testing.T, p Place) {
 	var progress Heard
 	got, err := p.Open(t, "").Ensure(t.Context(), Want(ref, ""), progress.Hear)
 	must(t, err)
-	if got.ID != IDOf(t, img) {
+	if got.ID != testbed.IDOf(t, img) {
 		t.Errorf("got %s", got.ID)
 	}
 	if said := progress.Details(); !strings.Contains(said, "503") || !strings.Contains(said, "trying again") || !strings.Contains(said, "try 3 of 3") {
@@ -249,18 +249,18 @@ func resolves(t *testing.T, p Place) {
 		}
 	}
 	r.Forget()
-	here := map[string]string{same: IDOf(t, local), moved: IDOf(t, local)}
+	here := map[string]string{same: testbed.IDOf(t, local), moved: testbed.IDOf(t, local)}
 	check(manifest.PullMissing, here, "")
 	if asked := r.Requests(); len(asked) > 0 {
 		t.Errorf("the registry was asked: %v", asked)
 	}
 	check(manifest.PullAlways, map[string]string{
-		same: IDOf(t, local), moved: "registry:" + DigestOf(t, newer), absent: "registry:" + DigestOf(t, elsewhere),
+		same: testbed.IDOf(t, local), moved: "registry:" + testbed.DigestOf(t, newer), absent: "registry:" + testbed.DigestOf(t, elsewhere),
 	}, "")
 	r.Fail(testbed.Fault{Status: http.StatusServiceUnavailable})
 	check(manifest.PullAlways, here, deploy.RegistryUnreachable)
 	r.Fail(testbed.Fault{Hang: true})
 	s.Hurry(50 * time.Millisecond)
 	check(manifest.PullAlways, here, deploy.RegistryUnreachable)
-	p.Holds(t, IDOf(t, local)) // and nothing was fetched
+	p.Holds(t, testbed.IDOf(t, local)) // and nothing was fetched
 }

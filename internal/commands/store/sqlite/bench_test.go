@@ -18,7 +18,7 @@ import (
 // BenchmarkCommands is one command, created, leased and answered, of 64 that go on at once.
 func BenchmarkCommands(b *testing.B) {
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, filepath.Join(b.TempDir(), "m.db"))
+	s, err := sqlite.Open(filepath.Join(b.TempDir(), "m.db"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -45,7 +45,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open opens the file, or makes it. Only one process at a time may.
-func Open(_ context.Context, path string) (*Store, error) {
+func Open(path string) (*Store, error) {
 	s := &Store{ops: make(chan *op, batchMax), readers: make(chan conn, 4), closing: make(chan struct{}), written: make(chan struct{})}
 	if err := s.open(path); err != nil {
 		return nil, errors.Join(err, s.release())

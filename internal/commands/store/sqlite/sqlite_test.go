@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, path string) store.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestContract(t *testing.T) {
 func TestOneProcessAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.db")
 	s := open(t, path)
-	if _, err := sqlite.Open(t.Context(), path); !errors.Is(err, sqlite.ErrInUse) {
+	if _, err := sqlite.Open(path); !errors.Is(err, sqlite.ErrInUse) {
 		t.Errorf("a second one: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -48,7 +48,7 @@ func TestOneProcessAtATime(t *testing.T) {
 // TestDiskFull: a full disk fails writes and harms nothing; with room again, everything goes on.
 func TestDiskFull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.db")
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

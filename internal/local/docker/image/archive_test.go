@@ -20,11 +20,11 @@ import (
 
 func TestEnsureLeavesTagsAlone(t *testing.T) {
 	api := testbed.Engine(t)
-	img := storetest.RandomImage(t, runtime.GOARCH)
+	img := testbed.RandomImage(t, runtime.GOARCH)
 	path := filepath.Join(t.TempDir(), "image.tar")
-	tag := "alien-test-tags:" + strings.TrimPrefix(storetest.IDOf(t, img), "sha256:")[:12]
+	tag := "alien-test-tags:" + strings.TrimPrefix(testbed.IDOf(t, img), "sha256:")[:12]
 	must(t, ggcr.WriteToFile(path, must2(name.NewTag(tag)), img))
-	forget(t, api, storetest.IDOf(t, img))
+	forget(t, api, testbed.IDOf(t, img))
 	_, err := newStore(t, api).Ensure(t.Context(), storetest.Want("docker-archive:"+path, ""), nil)
 	must(t, err)
 	if _, err := api.ImageInspect(t.Context(), tag); err == nil {

@@ -19,7 +19,7 @@ func TestEnsureLogsInThroughAHelper(t *testing.T) {
 		t.Skip("the helper is a shell script")
 	}
 	api, r := testbed.Engine(t), testbed.Registry(t)
-	ref := push(t, api, r, "helped/app:1", storetest.RandomImage(t, runtime.GOARCH))
+	ref := push(t, api, r, "helped/app:1", testbed.RandomImage(t, runtime.GOARCH))
 	r.RequireBasic("ann", "s3cret")
 	bin := t.TempDir()
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -28,8 +28,8 @@ func engineStores(t testing.TB) storetest.Place {
 	var made []string
 	return storetest.Place{
 		Image: func(t testing.TB, arch string) v1.Image {
-			img := storetest.RandomImage(t, arch)
-			made = append(made, storetest.IDOf(t, img))
+			img := testbed.RandomImage(t, arch)
+			made = append(made, testbed.IDOf(t, img))
 			return img
 		},
 		Open: func(t testing.TB, config string) storetest.Store {
@@ -64,7 +64,7 @@ func opened(s *Store) storetest.Store {
 // TestNeverOfAnotherPlatform: what the engine has already is looked at like what is pulled.
 func TestNeverOfAnotherPlatform(t *testing.T) {
 	api, r := testbed.Engine(t), testbed.Registry(t)
-	ref := push(t, api, r, "platform/plain:1", storetest.RandomImage(t, storetest.Foreign()))
+	ref := push(t, api, r, "platform/plain:1", testbed.RandomImage(t, storetest.Foreign()))
 	for _, policy := range []manifest.PullPolicy{manifest.PullMissing, manifest.PullNever} {
 		_, err := newStore(t, api).Ensure(t.Context(), storetest.Want(ref, policy), nil)
 		if text := storetest.Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+storetest.Foreign()) || !strings.Contains(text, "linux/"+runtime.GOARCH) {

@@ -25,7 +25,7 @@ func TestEnsureUnpacksWhatZstdCompressed(t *testing.T) {
 	plain := tarOf(t, file("f", "content", 0o644))
 	l := static.NewLayer(zstdFrame(plain), types.OCILayerZStd)
 	s, path := newStore(t), filepath.Join(t.TempDir(), "image")
-	must(t, testbed.WriteArchive(testbed.OCI, path, storetest.ImageOf(t, runtime.GOARCH, described{l, plain})))
+	must(t, testbed.WriteArchive(testbed.OCI, path, testbed.ImageOf(t, runtime.GOARCH, described{l, plain})))
 	got, err := s.Ensure(t.Context(), storetest.Want("oci:"+path, ""), nil)
 	must(t, err)
 	if text, err := os.ReadFile(filepath.Join(got.Root, "f")); err != nil || string(text) != "content" {
@@ -78,7 +78,7 @@ func TestEnsureRefusesHostileImages(t *testing.T) {
 		"no compression": {static.NewLayer([]byte("\x1f\x8b"), types.OCILayer), "decompressed"},
 	}
 	for name, test := range tests {
-		img := storetest.ImageOf(t, runtime.GOARCH, good, test.layer)
+		img := testbed.ImageOf(t, runtime.GOARCH, good, test.layer)
 		for _, from := range []string{"archive", "registry"} {
 			t.Run(name+" from "+from, func(t *testing.T) {
 				s := newStore(t)

@@ -18,7 +18,7 @@ func BenchmarkUnpack(b *testing.B) {
 		entries[i] = file(fmt.Sprintf("usr/lib/d%d/e%d/f%d", i/500, i/50, i), strings.Repeat(fmt.Sprintf("%06d ", i), 1500), 0o644)
 	}
 	path := filepath.Join(b.TempDir(), "image")
-	if err := testbed.WriteArchive(testbed.OCI, path, storetest.ImageOf(b, runtime.GOARCH, layerOf(b, entries...))); err != nil {
+	if err := testbed.WriteArchive(testbed.OCI, path, testbed.ImageOf(b, runtime.GOARCH, layerOf(b, entries...))); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

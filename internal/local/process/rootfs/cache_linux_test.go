@@ -75,21 +75,21 @@ func TestGCRemovesWhatNothingUses(t *testing.T) {
 		if _, err := try(s.cache.path(locksDir, name+useLock), shared); !errors.Is(err, errHeld) {
 			t.Errorf("somebody could be given %s while it is decided over: %v", id, err)
 		}
-		return id == storetest.IDOf(t, used), nil
+		return id == testbed.IDOf(t, used), nil
 	}
 
 	freed, err := reopen(t, s).GC(t.Context(), nobody) // an up in another process has both in its hands
 	if freed != 0 || err != nil {
 		t.Errorf("while in use: %d, %v", freed, err)
 	}
-	onlyThese(t, s, storetest.IDOf(t, used), storetest.IDOf(t, unused))
+	onlyThese(t, s, testbed.IDOf(t, used), testbed.IDOf(t, unused))
 
 	must(t, s.Close())
 	freed, err = reopen(t, s).GC(t.Context(), running)
 	if freed < 100_000 || err != nil {
 		t.Errorf("freed %d, %v", freed, err)
 	}
-	onlyThese(t, s, storetest.IDOf(t, used))
+	onlyThese(t, s, testbed.IDOf(t, used))
 	_, err = reopen(t, s).Ensure(t.Context(), storetest.Want(unusedRef, manifest.PullNever), nil)
 	storetest.Verdict(t, err, deploy.ImageNotPresent)
 	again := reopen(t, s)
@@ -127,10 +127,10 @@ func TestTornImageIsMadeAnew(t *testing.T) {
 			tear(got, s)
 			got, err = reopen(t, s).Ensure(t.Context(), storetest.Want(ref, ""), nil)
 			must(t, err)
-			if _, err := os.Stat(filepath.Join(got.Root, "etc", "motd")); err != nil || got.ID != storetest.IDOf(t, img) {
+			if _, err := os.Stat(filepath.Join(got.Root, "etc", "motd")); err != nil || got.ID != testbed.IDOf(t, img) {
 				t.Errorf("got %+v, %v", got, err)
 			}
-			onlyThese(t, s, storetest.IDOf(t, img))
+			onlyThese(t, s, testbed.IDOf(t, img))
 		})
 	}
 }
@@ -156,7 +156,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	for i := range entries {
 		entries[i] = file(fmt.Sprintf("d%d/f%d", i%20, i), strings.Repeat(fmt.Sprint(i), 2000), 0o644)
 	}
-	img := storetest.ImageOf(t, runtime.GOARCH, layerOf(t, entries...), layerOf(t, entries[:50]...))
+	img := testbed.ImageOf(t, runtime.GOARCH, layerOf(t, entries...), layerOf(t, entries[:50]...))
 	ref := storetest.Push(t, r, "killed/app:1", img)
 	begin := time.Now()
 	if out, err := child(t.Context(), t, ref, filepath.Join(t.TempDir(), "cache")).CombinedOutput(); err != nil {
@@ -184,7 +184,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if files := must2(filepath.Glob(filepath.Join(got.Root, "d*", "f*"))); len(files) != len(entries) {
 			t.Errorf("moment %d: %d files", i, len(files))
 		}
-		onlyThese(t, s, storetest.IDOf(t, img))
+		onlyThese(t, s, testbed.IDOf(t, img))
 		must(t, os.RemoveAll(s.cache.path(imagesDir)))
 		must(t, os.Mkdir(s.cache.path(imagesDir), 0o700))
 	}
@@ -217,7 +217,7 @@ func TestEnsureWaitsForWhoMakesIt(t *testing.T) {
 	r, s := testbed.Registry(t), newStore(t)
 	img := simple(t, runtime.GOARCH)
 	ref := storetest.Push(t, r, "wait/app:1", img)
-	work, err := s.cache.workspace(t.Context(), strings.TrimPrefix(storetest.IDOf(t, img), "sha256:"), func() {})
+	work, err := s.cache.workspace(t.Context(), strings.TrimPrefix(testbed.IDOf(t, img), "sha256:"), func() {})
 	must(t, err)
 	waiting, done := make(chan struct{}), make(chan error)
 	go func() {
@@ -236,7 +236,7 @@ func TestEnsureWaitsForWhoMakesIt(t *testing.T) {
 	}
 	must(t, work.close())
 	must(t, <-done)
-	onlyThese(t, s, storetest.IDOf(t, img))
+	onlyThese(t, s, testbed.IDOf(t, img))
 }
 
 func TestCacheOfAnotherUser(t *testing.T) {
@@ -318,7 +318,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	r := testbed.Registry(t)
-	big := storetest.ImageOf(t, runtime.GOARCH, layerOf(t, file("zeros", strings.Repeat("\x00", 1<<20), 0o644)))
+	big := testbed.ImageOf(t, runtime.GOARCH, layerOf(t, file("zeros", strings.Repeat("\x00", 1<<20), 0o644)))
 	path := filepath.Join(t.TempDir(), "image")
 	must(t, testbed.WriteArchive(testbed.OCI, path, big))
 	s := storeIn(t, filepath.Join(dir, "cache"), t.TempDir())
@@ -329,7 +329,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		onlyThese(t, s)
 	}
-	if _, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, r, "small/app:1", storetest.ImageOf(t, runtime.GOARCH, layerOf(t, file("a", "x", 0o644)))), ""), nil); err != nil {
+	if _, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, r, "small/app:1", testbed.ImageOf(t, runtime.GOARCH, layerOf(t, file("a", "x", 0o644)))), ""), nil); err != nil {
 		t.Errorf("no room for a small one: %v", err)
 	}
 }

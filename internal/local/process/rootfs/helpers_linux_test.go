@@ -15,7 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
-	"github.com/alienplatform/alien-go/internal/testbed/storetest"
+	"github.com/alienplatform/alien-go/internal/testbed"
 )
 
 // salt makes each test image another one.
@@ -50,7 +50,7 @@ func layerOf(t testing.TB, entries ...entryOf) v1.Layer {
 // simple is an image of two layers that nothing else shares.
 func simple(t testing.TB, arch string) v1.Image {
 	t.Helper()
-	return storetest.ImageOf(t, arch,
+	return testbed.ImageOf(t, arch,
 		layerOf(t, file("etc/motd", "hello from layer 1\n", 0o644), file("etc/gone", "", 0o600), file("salt", fmt.Sprint(salt.Add(1)), 0o444)),
 		layerOf(t, file("etc/.wh.gone", "", 0), file("etc/motd", "hello from layer 2\n", 0o644), file("bin/app", "#!/bin/sh\n", 0o4755),
 			entryOf{Header: tar.Header{Name: "locked/", Mode: 0o500, Typeflag: tar.TypeDir, Uid: 7, Gid: 7}}, file("locked/f", strings.Repeat("x", 100_000), 0o000)),

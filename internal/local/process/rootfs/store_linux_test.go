@@ -135,7 +135,7 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 		other := reopen(t, s)
 		wait.Go(func() {
 			got, err := other.Ensure(t.Context(), storetest.Want(ref, ""), nil)
-			if err != nil || got.ID != storetest.IDOf(t, img) {
+			if err != nil || got.ID != testbed.IDOf(t, img) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -143,7 +143,7 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 	wait.Wait()
 	blobs := map[string]int{}
 	for _, request := range r.Requests() {
-		if strings.Contains(request, "/blobs/") && !strings.HasSuffix(request, storetest.IDOf(t, img)) {
+		if strings.Contains(request, "/blobs/") && !strings.HasSuffix(request, testbed.IDOf(t, img)) {
 			blobs[request]++
 		}
 	}
@@ -152,5 +152,5 @@ func TestEnsureByManyAtOnce(t *testing.T) {
 			t.Errorf("%s was asked for %d times", request, n)
 		}
 	}
-	onlyThese(t, s, storetest.IDOf(t, img))
+	onlyThese(t, s, testbed.IDOf(t, img))
 }
