@@ -28,7 +28,7 @@ func layerFor(arch string) (v1.Layer, error) {
 
 var (
 	nativeLayer  = sync.OnceValues(func() (v1.Layer, error) { return makeLayer(runtime.GOARCH) })
-	foreignLayer = sync.OnceValues(func() (v1.Layer, error) { return makeLayer(foreignArch()) })
+	foreignLayer = sync.OnceValues(func() (v1.Layer, error) { return makeLayer(ForeignArch()) })
 )
 
 func makeLayer(arch string) (v1.Layer, error) {
@@ -105,7 +105,7 @@ const daemonsVariable = "ALIEN_TESTBED_DAEMONS"
 // process use them, NAME=value.
 func BuildDaemons(t testing.TB, dir string) string {
 	t.Helper()
-	for _, arch := range []string{runtime.GOARCH, foreignArch()} {
+	for _, arch := range []string{runtime.GOARCH, ForeignArch()} {
 		binary, err := buildDaemon("linux", arch)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, "linux-"+arch), binary, 0o644)

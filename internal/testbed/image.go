@@ -119,7 +119,7 @@ func BuildImage(v Variant) (v1.Image, error) {
 	case NonRoot:
 		cfg.User = "1000:1000"
 	case WrongArch:
-		arch = foreignArch()
+		arch = ForeignArch()
 	case NoCommand:
 		cfg.Entrypoint, cfg.Cmd = nil, []string{"/no-such-command"}
 	case NotExecutable:
@@ -137,8 +137,8 @@ func BuildImage(v Variant) (v1.Image, error) {
 	return assemble(arch, cfg)
 }
 
-// foreignArch is an architecture that this machine cannot run.
-func foreignArch() string {
+// ForeignArch is an architecture that this machine cannot run.
+func ForeignArch() string {
 	if runtime.GOARCH == "amd64" {
 		return "arm64"
 	}

@@ -13,18 +13,10 @@ import (
 	"github.com/alienplatform/alien-go/internal/workload"
 )
 
-// Foreign is an architecture that this machine does not run.
-func Foreign() string {
-	if runtime.GOARCH == "s390x" {
-		return "amd64"
-	}
-	return "s390x"
-}
-
 func wrongPlatform(t *testing.T, p Place) {
 	r := testbed.Registry(t)
-	plain := p.push(t, r, "platform/plain:1", p.Image(t, Foreign()))
-	index := r.PushIndex(t, "platform/index:1", Foreign())
+	plain := p.push(t, r, "platform/plain:1", p.Image(t, testbed.ForeignArch()))
+	index := r.PushIndex(t, "platform/index:1", testbed.ForeignArch())
 	for name, ref := range map[string]string{"plain": plain, "index": index} {
 		t.Run(name, func(t *testing.T) {
 			_, err := p.Open(t, "").Ensure(t.Context(), Want(ref, ""), nil)
@@ -100,12 +92,12 @@ func loadsOnce(t *testing.T, p Place, kind testbed.ArchiveKind) {
 }
 
 func foreignArchive(t *testing.T, p Place) {
-	img := p.Image(t, Foreign())
+	img := p.Image(t, testbed.ForeignArch())
 	for _, kind := range []testbed.ArchiveKind{testbed.DockerArchive, testbed.OCI} {
 		path := filepath.Join(t.TempDir(), "image")
 		must(t, testbed.WriteArchive(kind, path, img))
 		_, err := p.Open(t, "").Ensure(t.Context(), Want(string(kind)+":"+path, ""), nil)
-		if text := Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+Foreign()) {
+		if text := Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+testbed.ForeignArch()) {
 			t.Errorf("%q does not name what it is made for", text)
 		}
 	}

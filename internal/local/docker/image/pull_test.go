@@ -64,10 +64,10 @@ func opened(s *Store) storetest.Store {
 // TestNeverOfAnotherPlatform: what the engine has already is looked at like what is pulled.
 func TestNeverOfAnotherPlatform(t *testing.T) {
 	api, r := testbed.Engine(t), testbed.Registry(t)
-	ref := push(t, api, r, "platform/plain:1", testbed.RandomImage(t, storetest.Foreign()))
+	ref := push(t, api, r, "platform/plain:1", testbed.RandomImage(t, testbed.ForeignArch()))
 	for _, policy := range []manifest.PullPolicy{manifest.PullMissing, manifest.PullNever} {
 		_, err := newStore(t, api).Ensure(t.Context(), storetest.Want(ref, policy), nil)
-		if text := storetest.Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+storetest.Foreign()) || !strings.Contains(text, "linux/"+runtime.GOARCH) {
+		if text := storetest.Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+testbed.ForeignArch()) || !strings.Contains(text, "linux/"+runtime.GOARCH) {
 			t.Errorf("%q does not name both platforms", text)
 		}
 	}

@@ -76,8 +76,8 @@ func TestEnsureUnpacks(t *testing.T) {
 // TestForeignIsNotUnpacked: an image for other machines is refused by what its registry says of it.
 func TestForeignIsNotUnpacked(t *testing.T) {
 	r, s := testbed.Registry(t), newStore(t)
-	_, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, r, "platform/plain:1", simple(t, storetest.Foreign())), ""), nil)
-	if text := storetest.Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+storetest.Foreign()) {
+	_, err := s.Ensure(t.Context(), storetest.Want(storetest.Push(t, r, "platform/plain:1", simple(t, testbed.ForeignArch())), ""), nil)
+	if text := storetest.Verdict(t, err, deploy.ImagePlatform); !strings.Contains(text, "linux/"+testbed.ForeignArch()) {
 		t.Errorf("%q does not name what it is made for", text)
 	}
 	onlyThese(t, s)
